@@ -1,0 +1,248 @@
+//! The loop of one sweep, from facts to the last outcome.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitsweep_backends::{BackendError, Ledger, Notice, Queue, Store};
+use bitsweep_plan::scheduler::{Effect, Event, Facts, JobState, Settings, State, step};
+use bitsweep_proto::job::Class;
+use bitsweep_proto::wire::Ticket;
+use bitsweep_proto::{Cell, JobKey, Kind, Plan};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::standing::{Observer, Watch};
+
+/// Leases are looked at this often.
+const REAP_EVERY: Duration = Duration::from_secs(5);
+
+/// Why a sweep cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum CoordinatorError {
+    /// A service refuses, or what it holds cannot be read. A person must act.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Whether it was told to stop before everything was decided.
+    pub interrupted: bool,
+    /// Jobs given up of themselves, with the reason, in the plan's order.
+    pub failed: Vec<(JobKey, String)>,
+    /// Jobs put aside because services failed them, with the reason, in the plan's order.
+    pub held: Vec<(JobKey, String)>,
+}
+
+/// Drives one plan over the three services.
+pub struct Coordinator {
+    /// What is to be done.
+    pub plan: Arc<Plan>,
+    /// What is true.
+    pub store: Store,
+    /// Where tickets go.
+    pub queue: Arc<dyn Queue>,
+    /// Where work is offered and notices come from.
+    pub ledger: Arc<dyn Ledger>,
+    /// Jobs that can run at once.
+    pub slots: usize,
+    /// True (or closed) once it has to stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// The moving parts of one run.
+struct Round<'o> {
+    state: State,
+    events: VecDeque<Event>,
+    watch: Watch,
+    kinds: HashMap<JobKey, (Kind, u32)>,
+    observer: &'o mut dyn Observer,
+    started: Instant,
+}
+
+impl Coordinator {
+    /// Runs until nothing is left that could run, or until told to stop. `facts` is what the store knew at the start.
+    pub async fn drive(mut self, facts: Facts, observer: &mut dyn Observer) -> Result<End, CoordinatorError> {
+        let watch = Watch::new(&self.plan);
+        let kinds = (0..).zip(&self.plan.jobs).map(|(index, job)| (job.key, (job.spec.kind(), index))).collect();
+        let slots = |class| Event::Slots { class, live: self.slots };
+        let events = VecDeque::from([slots(Class::Gpu), slots(Class::Cpu), Event::Start]);
+        let state = State::new(&self.plan, facts, Settings::default());
+        let mut round = Round { state, events, watch, kinds, observer, started: Instant::now() };
+        let mut first = true;
+        loop {
+            let finished = self.settle(&mut round).await?;
+            if std::mem::take(&mut first) {
+                for job in &self.plan.jobs {
+                    round.watch.moved(job.key, &round.state);
+                }
+            }
+            round.observer.standing(round.watch.standing());
+            if finished {
+                return Ok(round.end(false));
+            }
+            let due = round.state.next_due().map(|due| round.started + Duration::from_millis(due));
+            let wake = due.unwrap_or(Instant::now() + REAP_EVERY).min(Instant::now() + REAP_EVERY);
+            let heard = tokio::select! {
+                biased;
+                _ = self.stop.wait_for(|stop| *stop) => return Ok(round.end(true)),
+                notices = self.ledger.notices() => notices?,
+                () = tokio::time::sleep_until(wake) => {
+                    self.ledger.reap().await?;
+                    round.events.push_back(Event::Tick);
+                    Vec::new()
+                }
+            };
+            for notice in heard {
+                self.hear(notice, &mut round).await?;
+            }
+        }
+    }
+
+    /// Steps through all events and carries out what follows. True once nothing is left that could run.
+    async fn settle(&self, round: &mut Round<'_>) -> Result<bool, CoordinatorError> {
+        let mut finished = false;
+        while let Some(event) = round.events.pop_front() {
+            let touched = key_of(&event);
+            let now = u64::try_from(round.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let effects = step(&mut round.state, event, now);
+            if let Some(key) = touched {
+                round.watch.moved(key, &round.state);
+            }
+            for effect in effects {
+                finished = matches!(effect, Effect::Finished { .. });
+                self.carry_out(effect, round).await?;
+            }
+        }
+        Ok(finished)
+    }
+
+    async fn carry_out(&self, effect: Effect, round: &mut Round<'_>) -> Result<(), CoordinatorError> {
+        match effect {
+            Effect::Publish { job, key, generation } => {
+                round.watch.moved(key, &round.state);
+                if let Err(error) = self.publish(job, key, generation).await {
+                    round.failed_to_publish(key, error)?;
+                }
+            }
+            Effect::CheckStore { key } => self.check_store(key, round).await?,
+            Effect::Revoke { key, generation, reason } => {
+                round.watch.moved(key, &round.state);
+                round.observer.note(&format!("{} is made again: {reason}", self.name(key, round)));
+                self.store.revoke(key, generation, &reason).await?;
+            }
+            Effect::JobFailed { key, reason } => {
+                round.watch.moved(key, &round.state);
+                round.observer.note(&format!("{} failed: {reason}", self.name(key, round)));
+            }
+            Effect::DependantsFailed { key: _, dependants } => {
+                for dependant in dependants {
+                    round.watch.moved(dependant, &round.state);
+                }
+            }
+            Effect::JobHeld { key, reason } => {
+                round.watch.moved(key, &round.state);
+                round.observer.note(&format!("{} is put aside: {reason}", self.name(key, round)));
+            }
+            Effect::Finished { .. } => {}
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, job: u32, key: JobKey, generation: u32) -> Result<(), BackendError> {
+        let work = bitsweep_plan::work(&self.plan, job, generation);
+        let class = work.class();
+        self.ledger.offer(work).await?;
+        self.queue.publish(Ticket { key, class }).await
+    }
+
+    /// Reads the fact behind a hint.
+    async fn check_store(&self, key: JobKey, round: &mut Round<'_>) -> Result<(), CoordinatorError> {
+        match self.store.outcome(key).await {
+            Ok(Some(outcome)) => {
+                let fact = bitsweep_plan::scheduler::Fact::of(&outcome);
+                round.events.push_back(Event::Committed { key, fact });
+            }
+            Ok(None) => {
+                if let Some(generation) = self.store.next_generation(key).await?.checked_sub(1) {
+                    round.events.push_back(Event::Revoked { key, generation });
+                }
+            }
+            Err(error) if error.is_retryable() => tracing::warn!(%key, "the store cannot be asked now: {error}"),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    async fn hear(&self, notice: Notice, round: &mut Round<'_>) -> Result<(), CoordinatorError> {
+        match notice {
+            Notice::Claimed { key } => round.events.push_back(Event::Claimed { key }),
+            Notice::Progress { key, done, total } => {
+                round.events.push_back(Event::Claimed { key });
+                if round.state.job_state(&key) == Some(JobState::Leased) {
+                    round.watch.units(key, done, total);
+                }
+            }
+            Notice::Adopted { key, .. } => self.check_store(key, round).await?,
+            Notice::Ended { key, verdict, checkpoints_made } => {
+                round.events.push_back(Event::Ended { key, verdict, checkpoints_made });
+            }
+            Notice::Expired { key } => {
+                let checkpoints_made = self.checkpoints_of_last_attempt(key).await?;
+                round.events.push_back(Event::Expired { key, checkpoints_made });
+            }
+            Notice::Revoked { key, generation } => {
+                let name = self.name(key, round);
+                round.observer.note(&format!("{name}: its result was damaged or lost, it is made again"));
+                round.events.push_back(Event::Revoked { key, generation });
+            }
+            Notice::Refused { key, reason } => round.events.push_back(Event::Refused { key, reason }),
+        }
+        Ok(())
+    }
+
+    /// Checkpoints that the newest attempt of a job has added.
+    async fn checkpoints_of_last_attempt(&self, key: JobKey) -> Result<u64, BackendError> {
+        let now = self.store.checkpoints(key).await?.len() as u64;
+        let attempts = self.store.attempts(key).await?;
+        Ok(attempts.starts.last().map_or(0, |start| now.saturating_sub(start.checkpoints_found)))
+    }
+
+    /// A job as a person knows it: its kind and one of the cells that need it.
+    fn name(&self, key: JobKey, round: &Round<'_>) -> String {
+        let Some((kind, index)) = round.kinds.get(&key) else { return key.0.short() };
+        let cell = self.plan.cells.iter().find(|planned| bitsweep_plan::lineage(&self.plan, planned.job).contains(index));
+        let cell = cell.map_or_else(|| "a reference run".to_owned(), |planned| Cell::to_string(&planned.cell));
+        format!("{} of {cell} ({})", kind.name(), key.0.short())
+    }
+}
+
+impl Round<'_> {
+    fn failed_to_publish(&mut self, key: JobKey, error: BackendError) -> Result<(), CoordinatorError> {
+        if !error.is_retryable() {
+            return Err(error.into());
+        }
+        self.events.push_back(Event::PublishFailed { key, message: error.to_string() });
+        Ok(())
+    }
+
+    fn end(&self, interrupted: bool) -> End {
+        let of = |state| self.state.reasons().filter(|(_, s, _)| *s == state).map(|(key, _, reason)| (key, reason.to_owned())).collect();
+        End { interrupted, failed: of(JobState::Failed), held: of(JobState::Held) }
+    }
+}
+
+fn key_of(event: &Event) -> Option<JobKey> {
+    match event {
+        Event::Start | Event::Tick | Event::Slots { .. } => None,
+        Event::Claimed { key }
+        | Event::Committed { key, .. }
+        | Event::Ended { key, .. }
+        | Event::Expired { key, .. }
+        | Event::Revoked { key, .. }
+        | Event::Refused { key, .. }
+        | Event::PublishFailed { key, .. } => Some(*key),
+    }
+}

@@ -1,0 +1,25 @@
+//! The job kinds: one file each, from input files to output files.
+//!
+//! Owns: what each kind reads, in which order it works, where its safe points are, what it writes and which facts it
+//! states; the formats of embeddings and runs. Does not own: the mathematics (`bitsweep_models`, `bitsweep_vectors`,
+//! `bitsweep_measures`), nor where inputs come from and where outputs go (`bitsweep_worker`). Everything is synchronous
+//! and sees local paths only, so that a kind can be tested with a folder and a `Vec`.
+
+mod compress;
+mod embed;
+pub mod embedding_file;
+mod error;
+mod inputs;
+mod measure;
+mod retrieve;
+pub mod run_file;
+mod runner;
+mod steps;
+mod tensors;
+pub mod texts;
+
+/// Whether this machine can run the kinds that search.
+pub use bitsweep_vectors::baseline;
+pub use error::JobError;
+pub use runner::{Ended, Runner};
+pub use steps::Steps;

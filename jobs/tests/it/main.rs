@@ -1,0 +1,6 @@
+//! The job kinds from files to files, as the child process runs them.
+
+mod embed;
+mod fixture;
+mod golden;
+mod kinds;

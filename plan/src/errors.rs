@@ -1,0 +1,100 @@
+//! What keeps a manifest from becoming a plan. All of it is found before anything is reported.
+
+use std::fmt;
+
+/// Lines that [`PlanErrors`] shows before it only counts.
+const SHOWN: usize = 50;
+
+/// Every problem of one manifest with its lock, in the order of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanErrors(pub Vec<PlanError>);
+
+impl fmt::Display for PlanErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.0.iter().take(SHOWN).enumerate() {
+            write!(f, "{}{error}", if i == 0 { "" } else { "\n" })?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for PlanErrors {}
+
+/// One problem, with what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// An `include` entry names something that the manifest does not have.
+    #[error("{entry} names the {axis} \"{name}\", which the manifest does not have: add it, or use one of {known}")]
+    UnknownName {
+        /// The entry: `include[0]`.
+        entry: String,
+        /// `model` or `dataset`.
+        axis: &'static str,
+        /// What was found.
+        name: String,
+        /// What is allowed.
+        known: String,
+    },
+    /// An `exclude` entry matches nothing, so it is most likely a slip.
+    #[error("{entry} matches no cell of models × datasets × codecs: correct it or remove it")]
+    ExcludesNothing {
+        /// The entry: `exclude[0]`.
+        entry: String,
+    },
+    /// A `tiers` entry places nothing, so it is most likely a slip.
+    #[error("{entry} places no cell: none matches, or earlier entries took all that do. Correct it or remove it")]
+    PlacesNothing {
+        /// The entry: `tiers[0]`.
+        entry: String,
+    },
+    /// Nothing is left to run.
+    #[error("no cell is left: the manifest has no model, dataset or codec, or `exclude` removes every cell")]
+    NoCells,
+    /// Nothing would be measured.
+    #[error("`measures` is empty: name at least one, such as nDCG@10")]
+    NoMeasures,
+    /// The lock does not know a source.
+    #[error("{axis} \"{name}\" is not in the lock: resolve the sources again with --update-lock")]
+    NotLocked {
+        /// `model` or `dataset`.
+        axis: &'static str,
+        /// Its name in the manifest.
+        name: String,
+    },
+    /// The lock holds other judgements than the manifest asks for.
+    #[error(
+        "dataset \"{dataset}\": the manifest asks for the split \"{wanted}\", the lock holds \"{locked}\": resolve the \
+         sources again with --update-lock"
+    )]
+    OtherSplit {
+        /// Its name in the manifest.
+        dataset: String,
+        /// The manifest's split.
+        wanted: String,
+        /// The lock's split.
+        locked: String,
+    },
+    /// A dataset that cannot be searched or measured.
+    #[error("dataset \"{dataset}\" has no {what}: correct its source or remove it from the manifest")]
+    Empty {
+        /// Its name in the manifest.
+        dataset: String,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A codec that cannot hold this model's vectors or learn from this corpus.
+    #[error("model \"{model}\", dataset \"{dataset}\", codec {codec}: {why}. Exclude the cell or change the codec")]
+    Unfit {
+        /// Model name.
+        model: String,
+        /// Dataset name.
+        dataset: String,
+        /// The codec's canonical name.
+        codec: String,
+        /// What is wrong.
+        why: String,
+    },
+}

@@ -1,0 +1,123 @@
+//! A cell: one point of the matrix, one row of the results table.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{Codec, NotACodec};
+
+/// An axis of the matrix. The order here is the order in a cell and in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    /// The model's name in the manifest.
+    Model,
+    /// The dataset's name in the manifest.
+    Dataset,
+    /// The codec's canonical name.
+    Codec,
+    /// The codec's seed; absent where it has none.
+    Seed,
+}
+
+impl Axis {
+    /// The axis as it is written in a cell's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Dataset => "dataset",
+            Self::Codec => "codec",
+            Self::Seed => "seed",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Model, Self::Dataset, Self::Codec, Self::Seed].into_iter().find(|axis| axis.name() == name)
+    }
+}
+
+/// An ordered map axis → value. Written as `model=m,dataset=d,codec=binary/256,seed=0`, which parses back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cell(Vec<(Axis, String)>);
+
+impl Cell {
+    /// The cell of one model, dataset and codec.
+    pub fn retrieval(model: &str, dataset: &str, codec: Codec) -> Self {
+        let mut axes =
+            vec![(Axis::Model, model.to_owned()), (Axis::Dataset, dataset.to_owned()), (Axis::Codec, codec.name())];
+        axes.extend(codec.seed().map(|seed| (Axis::Seed, seed.to_string())));
+        Self(axes)
+    }
+
+    /// The value on `axis`, or `None` where the cell has none.
+    pub fn get(&self, axis: Axis) -> Option<&str> {
+        self.0.iter().find(|(a, _)| *a == axis).map(|(_, value)| value.as_str())
+    }
+
+    /// The axes with their values, in order.
+    pub fn axes(&self) -> impl Iterator<Item = (Axis, &str)> {
+        self.0.iter().map(|(axis, value)| (*axis, value.as_str()))
+    }
+
+    /// The model's name, empty where the cell has none.
+    pub fn model(&self) -> &str {
+        self.get(Axis::Model).unwrap_or_default()
+    }
+
+    /// The dataset's name, empty where the cell has none.
+    pub fn dataset(&self) -> &str {
+        self.get(Axis::Dataset).unwrap_or_default()
+    }
+
+    /// The codec that the axes `codec` and `seed` name.
+    pub fn codec(&self) -> Result<Codec, NotACodec> {
+        let name = self.get(Axis::Codec).unwrap_or_default();
+        let seed = match self.get(Axis::Seed) {
+            Some(text) => {
+                let seed = text.parse::<u32>().ok().filter(|seed| seed.to_string() == text);
+                Some(seed.ok_or_else(|| NotACodec { name: format!("{name},seed={text}"), seed: None })?)
+            }
+            None => None,
+        };
+        Codec::parse(name, seed)
+    }
+
+    /// Reads a cell's name back; `None` where `text` is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut axes = Vec::new();
+        for part in text.split(',') {
+            let (axis, value) = part.split_once('=')?;
+            axes.push((Axis::parse(axis)?, value.to_owned()));
+        }
+        axes.is_sorted_by(|a, b| a.0 < b.0).then_some(Self(axes))
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (axis, value)) in self.0.iter().enumerate() {
+            write!(f, "{}{}={value}", if i == 0 { "" } else { "," }, axis.name())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_back() {
+        let cell = Cell::retrieval("m", "d", Codec::Binary { bits: 64, seed: 3 });
+        assert_eq!(cell.to_string(), "model=m,dataset=d,codec=binary/64,seed=3");
+        assert_eq!(Cell::parse(&cell.to_string()), Some(cell.clone()));
+        assert_eq!(cell.codec().unwrap(), Codec::Binary { bits: 64, seed: 3 });
+        for wrong in ["dataset=d,model=m", "model=m,model=n", "model", "", "bits=3", "model=m,"] {
+            assert_eq!(Cell::parse(wrong), None, "{wrong}");
+        }
+        for wrong in ["codec=float32,seed=x", "codec=binary/64,seed=03", "codec=binary/64,seed=4294967296", "model=m"] {
+            assert!(Cell::parse(wrong).unwrap().codec().is_err(), "{wrong}");
+        }
+    }
+}

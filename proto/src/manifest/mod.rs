@@ -1,0 +1,202 @@
+//! The sweep manifest: its types, from which the JSON schema is generated, and [`read`], which reads its text.
+//!
+//! The types here are the one description of a manifest. The text is parsed with locations (`yaml`), the located tree
+//! is validated against the schema of the types (`schema`, `check`), names are looked up (`names`), and only a tree
+//! without mistakes becomes a [`Manifest`]. Does not own: where sources lead, which cells come out.
+
+mod axis;
+mod check;
+mod mistake;
+mod names;
+mod pattern;
+mod schema;
+mod source;
+mod words;
+mod yaml;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use axis::{BinaryAxis, Bits, CodecAxis, OneOrMany, PqAxis, PqBytes, Seeds};
+pub use mistake::{Mistake, MistakeKind, Mistakes};
+pub use pattern::{BinaryPattern, CodecPattern, NotAPattern, PqPattern};
+pub use schema::schema;
+pub use source::{NotASource, SourceRef};
+
+use crate::codec::Codec;
+use crate::lock::Pooling;
+use crate::measure::Measure;
+use axis::one_or_many;
+
+/// A sweep: what is compared, on what, and how it is measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Name of the sweep.
+    #[schemars(extend("pattern" = schema::LINE_PATTERN, "patternErrorMessage" = schema::LINE_WORDS))]
+    pub sweep: String,
+    /// Seed of resampling and subsampling; enters only those jobs. Codecs have seeds of their own.
+    #[serde(default)]
+    pub seed: u64,
+    /// Models by name.
+    #[schemars(extend("minProperties" = 1, "propertyNames" = schema::name()))]
+    pub models: IndexMap<String, Model>,
+    /// Datasets by name.
+    #[schemars(extend("minProperties" = 1, "propertyNames" = schema::name()))]
+    pub datasets: IndexMap<String, Dataset>,
+    /// Codecs, each a name or a name with its parameters.
+    #[serde(deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany<CodecAxis>")]
+    pub codecs: Vec<CodecAxis>,
+    /// Measures by their canonical names.
+    #[serde(default = "Manifest::default_measures", deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany<Measure>")]
+    pub measures: Vec<Measure>,
+    /// Cells left out.
+    #[serde(default)]
+    pub exclude: Vec<Where>,
+    /// Cells added; each names a full cell, lists expand. Wins over `exclude`.
+    #[serde(default)]
+    pub include: Vec<Include>,
+    /// Order of execution: cells that no entry names are in tier 1.
+    #[serde(default)]
+    pub tiers: Vec<Tier>,
+}
+
+impl Manifest {
+    /// What is measured where the manifest does not say.
+    pub fn default_measures() -> Vec<Measure> {
+        vec![
+            Measure::Ndcg { k: 10 },
+            Measure::Recall { k: 10 },
+            Measure::Recall { k: 100 },
+            Measure::Mrr { k: Some(10) },
+        ]
+    }
+}
+
+/// A sentence encoder. What is not said here is taken from the model's own files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Where it comes from; a list is tried in order.
+    #[schemars(schema_with = "source::of_model")]
+    pub source: OneOrMany<SourceRef>,
+    /// How token vectors become one vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<Pooling>,
+    /// Tokens a text is cut to, special tokens counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 3, max = 100_000))]
+    pub max_tokens: Option<u32>,
+    /// Whether vectors are scaled to length 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalize: Option<bool>,
+    /// Put before every query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query_prefix: Option<String>,
+    /// Put before every document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_prefix: Option<String>,
+}
+
+/// A retrieval dataset in BEIR layout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dataset {
+    /// Where it comes from; a list is tried in order.
+    #[schemars(schema_with = "source::of_dataset")]
+    pub source: OneOrMany<SourceRef>,
+    /// The judgements used: `qrels/<split>.tsv`.
+    #[serde(default = "default_split")]
+    #[schemars(extend("pattern" = schema::NAME_PATTERN, "patternErrorMessage" = schema::NAME_WORDS))]
+    pub split: String,
+    /// Whether a document with the id of the query is dropped from its results. Default: as BEIR does for this dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_identical_ids: Option<bool>,
+}
+
+fn default_split() -> String {
+    "test".to_owned()
+}
+
+/// Cells by their axes: all that are named must match; a list matches any of its values.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
+pub struct Where {
+    /// Model names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<OneOrMany<String>>,
+    /// Dataset names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<OneOrMany<String>>,
+    /// Codecs; parameters left out match any value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<OneOrMany<CodecPattern>>,
+}
+
+impl Where {
+    /// Whether the cell of this model, dataset and codec is one of them.
+    pub fn matches(&self, model: &str, dataset: &str, codec: &Codec) -> bool {
+        let named = |names: &Option<OneOrMany<String>>, name: &str| match names {
+            Some(names) => names.iter().any(|n| n == name),
+            None => true,
+        };
+        let codec_fits = match &self.codec {
+            Some(patterns) => patterns.iter().any(|pattern| pattern.matches(codec)),
+            None => true,
+        };
+        codec_fits && named(&self.model, model) && named(&self.dataset, dataset)
+    }
+}
+
+/// Full cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Include {
+    /// Model names.
+    pub model: OneOrMany<String>,
+    /// Dataset names.
+    pub dataset: OneOrMany<String>,
+    /// Codecs.
+    pub codec: OneOrMany<CodecAxis>,
+}
+
+/// Puts cells in a tier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// The tier; 1 runs first.
+    #[schemars(range(min = 1, max = 1000))]
+    pub tier: u32,
+    /// Which cells. The first entry that matches a cell counts.
+    #[serde(rename = "where")]
+    pub which: Where,
+}
+
+/// Reads a manifest. `file` is only named in messages.
+///
+/// # Errors
+/// All mistakes of the text at once, in its order: each with line, column, what was found, what is allowed and the
+/// nearest valid name. A text that is not YAML is one mistake.
+///
+/// ```
+/// let text = "sweep: demo\nmodels: { m: { source: file:model } }\ndatasets: { d: { sauce: beir:scifact } }\ncodecs: float32\n";
+/// let mistakes = bitsweep_proto::manifest::read(text, "sweep.yaml").unwrap_err();
+/// assert!(mistakes.to_string().starts_with("sweep.yaml:3:18: datasets.d: unknown key \"sauce\"; did you mean \"source\"?"));
+/// ```
+pub fn read(text: &str, file: &str) -> Result<Manifest, Mistakes> {
+    let refused = |list| Mistakes::new(file, list);
+    let tree = yaml::parse(text).map_err(|mistake| refused(vec![mistake]))?;
+    let mut list = tree.mistakes.clone();
+    check::against_schema(&tree, &mut list);
+    names::look_up(&tree, &mut list);
+    if !list.is_empty() {
+        return Err(refused(list));
+    }
+    // What the schema accepts the types accept too; where they do not, it is still an error and not a panic.
+    serde_json::from_value(tree.value)
+        .map_err(|error| refused(vec![Mistake::of_text(mistake::Place::START, error.to_string())]))
+}

@@ -1,0 +1,146 @@
+//! Codec patterns: which codecs an entry of `exclude` or `tiers` means.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::axis::{Bits, OneOrMany, PqBytes, Seeds};
+use crate::codec::Codec;
+
+/// Codecs by family and parameters; a parameter left out matches any value. Written as a name (`float32`, `binary`,
+/// `binary/256`, `pq/32`) or with parameters: `{ binary: { bits: [64, 128], seeds: [0] } }`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CodecPattern {
+    /// float32.
+    Float32,
+    /// Faiss SQ8.
+    Int8,
+    /// Product quantisation.
+    Pq(PqPattern),
+    /// The frozen binary instrument.
+    Binary(BinaryPattern),
+}
+
+/// Parameters of `pq`, for matching.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PqPattern {
+    /// Bytes of a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<OneOrMany<PqBytes>>,
+}
+
+/// Parameters of `binary`, for matching.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BinaryPattern {
+    /// Bits of a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<OneOrMany<Bits>>,
+    /// Projection seeds: a number n means 0 … n−1, a list means itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
+}
+
+/// A family with its parameters.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Parameters {
+    Binary(BinaryPattern),
+    Pq(PqPattern),
+}
+
+impl CodecPattern {
+    /// Whether `codec` is one of them.
+    pub fn matches(&self, codec: &Codec) -> bool {
+        match (self, codec) {
+            (Self::Float32, Codec::Float32) | (Self::Int8, Codec::Int8) => true,
+            (Self::Pq(pattern), Codec::Pq { bytes }) => {
+                pattern.bytes.as_ref().is_none_or(|list| list.iter().any(|b| b.0 == *bytes))
+            }
+            (Self::Binary(pattern), Codec::Binary { bits, seed }) => {
+                pattern.bits.as_ref().is_none_or(|list| list.iter().any(|b| b.0 == *bits))
+                    && pattern.seeds.as_ref().is_none_or(|seeds| seeds.0.contains(seed))
+            }
+            (Self::Float32 | Self::Int8 | Self::Pq(_) | Self::Binary(_), _) => false,
+        }
+    }
+}
+
+/// A text is not the name of a codec or of a family of them.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" does not name codecs: {NAME_WORDS}")]
+pub struct NotAPattern(pub String);
+
+const NAME_PATTERN: &str = "^(float32|int8|(binary|pq)(/[1-9][0-9]{0,8})?)$";
+const NAME_WORDS: &str = "float32, int8, binary, binary/BITS, pq, pq/BYTES";
+
+impl FromStr for CodecPattern {
+    type Err = NotAPattern;
+    fn from_str(text: &str) -> Result<Self, NotAPattern> {
+        let wrong = || NotAPattern(text.to_owned());
+        let (family, number) = match text.split_once('/') {
+            Some((family, number)) => {
+                let fits = |n: &u32| (1..1_000_000_000).contains(n) && n.to_string() == number;
+                (family, Some(number.parse().ok().filter(fits).ok_or_else(wrong)?))
+            }
+            None => (text, None),
+        };
+        match (family, number) {
+            ("float32", None) => Ok(Self::Float32),
+            ("int8", None) => Ok(Self::Int8),
+            ("pq", bytes) => Ok(Self::Pq(PqPattern { bytes: bytes.map(|n| OneOrMany(vec![PqBytes(n)])) })),
+            ("binary", bits) => {
+                Ok(Self::Binary(BinaryPattern { bits: bits.map(|n| OneOrMany(vec![Bits(n)])), seeds: None }))
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Serialize for CodecPattern {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Float32 => s.serialize_str("float32"),
+            Self::Int8 => s.serialize_str("int8"),
+            Self::Pq(pattern) => Parameters::Pq(pattern.clone()).serialize(s),
+            Self::Binary(pattern) => Parameters::Binary(pattern.clone()).serialize(s),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for CodecPattern {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        match Value::deserialize(d)? {
+            Value::String(name) => name.parse().map_err(D::Error::custom),
+            map => match serde_json::from_value(map).map_err(D::Error::custom)? {
+                Parameters::Pq(pattern) => Ok(Self::Pq(pattern)),
+                Parameters::Binary(pattern) => Ok(Self::Binary(pattern)),
+            },
+        }
+    }
+}
+
+impl JsonSchema for CodecPattern {
+    fn schema_name() -> Cow<'static, str> {
+        "CodecPattern".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let name = json_schema!({
+            "type": "string",
+            "pattern": NAME_PATTERN,
+            "patternErrorMessage": NAME_WORDS,
+            "examples": ["float32", "int8", "binary", "binary/256", "pq", "pq/32"],
+        });
+        let mut parameters = Parameters::json_schema(generator);
+        super::schema::merge_variants(&mut parameters);
+        json_schema!({
+            "description": "Codecs by family and parameters; a parameter left out matches any value.",
+            "anyOf": [name, parameters],
+        })
+    }
+}

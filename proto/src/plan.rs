@@ -1,0 +1,138 @@
+//! The plan: a manifest with its lock, expanded, frozen. Nobody evaluates a manifest twice.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Cell;
+use crate::digest::Digest;
+use crate::job::Spec;
+use crate::key::{Fields, JobKey};
+use crate::lock::Lock;
+use crate::measure::Measure;
+use crate::profile::Profiles;
+
+/// Version of the stored plan.
+pub const PLAN_VERSION: u32 = 1;
+
+/// The id of a sweep: the hash of its plan, so submitting twice is one sweep. Shown by its first 12 digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SweepId(pub Digest);
+
+impl fmt::Display for SweepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for SweepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An immutable plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Format version: [`PLAN_VERSION`].
+    pub version: u32,
+    /// The sweep's name in the manifest.
+    pub name: String,
+    /// The manifest's text as it was read, for provenance.
+    pub manifest: String,
+    /// The sources.
+    pub lock: Lock,
+    /// The numerics profiles that the keys hold.
+    pub profiles: Profiles,
+    /// The measures, sorted as in the table.
+    pub measures: Vec<Measure>,
+    /// Rows of the table, in its order.
+    pub cells: Vec<PlannedCell>,
+    /// Jobs, each after the jobs it needs.
+    pub jobs: Vec<PlannedJob>,
+}
+
+/// One row of the table and the job that measures it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedCell {
+    /// The cell.
+    pub cell: Cell,
+    /// Order of execution; 1 is first.
+    pub tier: u32,
+    /// Index of its measuring job in [`Plan::jobs`].
+    pub job: u32,
+}
+
+/// One node of the graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedJob {
+    /// Hash of its fields, see [`Plan::fields`].
+    pub key: JobKey,
+    /// Kind and parameters.
+    pub spec: Spec,
+    /// Inputs in the order of the key.
+    pub inputs: Vec<Input>,
+    /// The lowest tier among the cells that need it.
+    pub tier: u32,
+}
+
+/// One input of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// What the job calls it: `documents`, `model`, `qrels` … A name may stand several times (shards); order matters.
+    pub name: String,
+    /// Name of the item where it is a single blob; empty for a job's whole artifact.
+    pub item: String,
+    /// Where it comes from.
+    pub from: From,
+}
+
+/// Where an input comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum From {
+    /// Imported content.
+    Blob(Digest),
+    /// The artifact of the job at this index of [`Plan::jobs`].
+    Job(u32),
+}
+
+impl Plan {
+    /// The id: a hash over the name and every cell with its tier and key. The keys cover the locked content, the
+    /// profiles and the measures. Panics where a cell's job is not in the plan.
+    pub fn id(&self) -> SweepId {
+        let mut hasher = crate::digest::Hasher::new();
+        hasher.update(
+            format!("bitsweep plan {}\n{}\n", self.version, serde_json::Value::from(self.name.as_str())).as_bytes(),
+        );
+        for planned in &self.cells {
+            let key = self.jobs[planned.job as usize].key;
+            hasher.update(format!("{} {} {key}\n", planned.cell, planned.tier).as_bytes());
+        }
+        SweepId(hasher.finish())
+    }
+
+    /// All that the key of the job at `index` covers.
+    pub fn fields(&self, index: u32) -> Fields {
+        let job = &self.jobs[index as usize];
+        let mut fields = job.spec.fields(&self.profiles);
+        for input in &job.inputs {
+            let content = match input.from {
+                From::Blob(digest) => crate::job::InputKey::Blob(digest),
+                From::Job(other) => crate::job::InputKey::Job(self.jobs[other as usize].key),
+            };
+            crate::job::push_input(&mut fields, &input_field(input), content);
+        }
+        fields
+    }
+}
+
+/// How an input is called in a job's fields: `name`, or `name/item` for a single blob with a name of its own.
+pub fn input_field(input: &Input) -> String {
+    if input.item.is_empty() { input.name.clone() } else { format!("{}/{}", input.name, input.item) }
+}

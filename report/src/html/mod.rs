@@ -1,0 +1,40 @@
+//! The report: one HTML file that needs nothing else, neither network nor scripts.
+//!
+//! Owns the page's content and looks. All names, texts and messages are escaped; a content policy in the page forbids
+//! every request besides. Light and dark follow the reader's system; tables and plots scroll inside their boxes, so
+//! that a phone can show the page.
+
+mod page;
+
+use std::collections::BTreeMap;
+
+use bitsweep_proto::{JobKey, Plan};
+use minijinja::Environment;
+
+use crate::{Outcomes, ReportError};
+
+/// The page's frame.
+const TEMPLATE: &str = include_str!("../../templates/report.html");
+
+/// What a report is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The newest outcome of each finished job.
+    pub outcomes: &'a Outcomes,
+    /// Jobs that failed, with what they say.
+    pub failed: &'a BTreeMap<JobKey, String>,
+    /// The command that makes this report, for readers who want to make it again.
+    pub command: &'a str,
+}
+
+/// Fills in the page. Times do not enter it; CPUs and hosts do.
+pub fn render(report: &Report<'_>) -> Result<String, ReportError> {
+    let page = page::Page::of(report)?;
+    let mut environment = Environment::new();
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.add_template("report.html", TEMPLATE)?;
+    Ok(environment.get_template("report.html")?.render(page)?)
+}

@@ -1,0 +1,96 @@
+//! From finished cells to what people read: the results table, its exports, plots and the HTML report.
+//!
+//! Everything starts from a plan and the outcomes of its jobs, which the caller has fetched; this crate reads no store
+//! and no clock. The same plan and the same results give the same table, byte for byte: rows are in the plan's order,
+//! numbers in their shortest form that reads back, and times, hosts and costs are no part of it.
+//!
+//! - [`table`]: one row per cell and measure;
+//! - [`summary`]: the table pivoted by model, dataset and codec, seeds put together;
+//! - [`export`]: CSV, JSON, Parquet, and TREC run files;
+//! - [`plot`]: quality against bytes per vector, as SVG and PNG;
+//! - [`html`]: one self-contained page.
+
+pub mod export;
+pub mod html;
+pub mod plot;
+pub mod summary;
+pub mod table;
+
+mod failure;
+mod number;
+mod style;
+
+use std::collections::BTreeMap;
+
+use bitsweep_proto::cell::Cell;
+use bitsweep_proto::codec::NotACodec;
+use bitsweep_proto::{JobKey, Outcome};
+
+pub use table::Table;
+
+/// The newest outcome of each finished job.
+pub type Outcomes = BTreeMap<JobKey, Outcome>;
+
+/// Why a table, file, plot or page could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A cell of the plan names a model that its lock lacks.
+    #[error("cell {cell} names the model \"{model}\", which the plan's lock does not have")]
+    NoModel {
+        /// The cell.
+        cell: Cell,
+        /// The model.
+        model: String,
+    },
+    /// A cell of the plan names no codec.
+    #[error("cell {cell} has no codec")]
+    NoCodec {
+        /// The cell.
+        cell: Cell,
+        /// What is wrong with the name.
+        #[source]
+        source: NotACodec,
+    },
+    /// An id cannot stand in a file whose fields are parted by blanks.
+    #[error(
+        "{what} id {id:?} is empty or holds white space, which the TREC format cannot express; export csv, json or parquet instead"
+    )]
+    TrecId {
+        /// `query` or `document`.
+        what: &'static str,
+        /// The id.
+        id: String,
+    },
+    /// A file could not be written.
+    #[error("failed to write {what}")]
+    Write {
+        /// What was being written.
+        what: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The CSV writer failed.
+    #[error("failed to write CSV")]
+    Csv(#[from] csv::Error),
+    /// The JSON writer failed.
+    #[error("failed to write JSON")]
+    Json(#[from] serde_json::Error),
+    /// The Parquet writer failed.
+    #[error("failed to write Parquet")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// A plot could not be drawn.
+    #[error("failed to draw the plot: {0}")]
+    Draw(String),
+    /// The page could not be filled in.
+    #[error("failed to fill in the report's page")]
+    Page(#[from] minijinja::Error),
+}
+
+impl ReportError {
+    /// Wraps an I/O error with what was being written.
+    pub(crate) fn write(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Write { what, source }
+    }
+}

@@ -1,0 +1,117 @@
+//! The table pivoted for plots and pages: a panel for each model and dataset, a line for each codec, its seeds put
+//! together.
+
+use std::collections::BTreeMap;
+
+use bitsweep_proto::Codec;
+use bitsweep_proto::codec::Footprint;
+use bitsweep_proto::outcome::Measured;
+
+use crate::table::{Row, Table};
+
+/// All codecs of one model on one dataset.
+#[derive(Clone, Debug)]
+pub struct Panel<'a> {
+    /// The model's name.
+    pub model: &'a str,
+    /// The dataset's name.
+    pub dataset: &'a str,
+    /// Dimensions of the model's vectors.
+    pub dim: u32,
+    /// Codecs in the table's order.
+    pub lines: Vec<Line>,
+}
+
+/// One codec with all its seeds.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The codec, with the first of its seeds.
+    pub codec: Codec,
+    /// What it weighs.
+    pub footprint: Footprint,
+    /// One entry per measure of the table, in its order; `None` where it was not measured.
+    pub spreads: Vec<Option<Spread>>,
+}
+
+/// One measure of one codec over its seeds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// Seeds; 1 for a codec without.
+    pub seeds: usize,
+    /// Mean of the values over the seeds.
+    pub mean: f64,
+    /// Least value of a seed.
+    pub least: f64,
+    /// Greatest value of a seed.
+    pub greatest: f64,
+    /// Mean over the seeds of the least value under some order of ties.
+    pub tie_min: f64,
+    /// Mean over the seeds of the greatest value under some order of ties.
+    pub tie_max: f64,
+    /// Mean over the seeds of trec_eval's value.
+    pub trec_eval: Option<f64>,
+    /// Queries averaged over.
+    pub queries: u64,
+}
+
+impl Spread {
+    fn of(values: &[Measured]) -> Option<Self> {
+        let last = values.last()?;
+        let mean = |of: fn(&Measured) -> f64| values.iter().map(of).sum::<f64>() / values.len() as f64;
+        let all = || values.iter().map(|measured| measured.value);
+        let has_trec_eval = values.iter().all(|measured| measured.value_trec_eval.is_some());
+        Some(Self {
+            seeds: values.len(),
+            mean: mean(|measured| measured.value),
+            least: all().fold(f64::INFINITY, f64::min),
+            greatest: all().fold(f64::NEG_INFINITY, f64::max),
+            tie_min: mean(|measured| measured.value_min),
+            tie_max: mean(|measured| measured.value_max),
+            trec_eval: has_trec_eval.then(|| mean(|measured| measured.value_trec_eval.unwrap_or_default())),
+            queries: last.queries,
+        })
+    }
+}
+
+impl<'a> Panel<'a> {
+    /// The panels of a table, in the order in which their rows come.
+    pub fn all(table: &'a Table) -> Vec<Self> {
+        let mut panels: Vec<(Self, Vec<&'a Row>)> = Vec::new();
+        let mut places = BTreeMap::new();
+        for row in &table.rows {
+            let (model, dataset) = (row.cell.model(), row.cell.dataset());
+            let place = *places.entry((model, dataset)).or_insert(panels.len());
+            if place == panels.len() {
+                panels.push((Self { model, dataset, dim: row.dim, lines: Vec::new() }, Vec::new()));
+            }
+            panels[place].1.push(row);
+        }
+        panels.into_iter().map(|(panel, rows)| Self { lines: lines(table, &rows), ..panel }).collect()
+    }
+
+    /// Bytes of one float32 vector, with which codes are compared.
+    pub fn float32_bytes(&self) -> u64 {
+        Codec::Float32.footprint(self.dim).bytes_per_vector
+    }
+}
+
+fn lines(table: &Table, rows: &[&Row]) -> Vec<Line> {
+    let mut found: Vec<(Codec, Vec<Vec<Measured>>)> = Vec::new();
+    let mut places = BTreeMap::new();
+    for row in rows {
+        let place = *places.entry(row.codec.name()).or_insert(found.len());
+        if place == found.len() {
+            found.push((row.codec, vec![Vec::new(); table.measures.len()]));
+        }
+        if let Some(at) = table.measures.iter().position(|measure| *measure == row.measured.measure) {
+            found[place].1[at].push(row.measured);
+        }
+    }
+    let dim = rows.first().map_or(0, |row| row.dim);
+    let line = |(codec, values): (Codec, Vec<Vec<Measured>>)| Line {
+        codec,
+        footprint: codec.footprint(dim),
+        spreads: values.iter().map(|values| Spread::of(values)).collect(),
+    };
+    found.into_iter().map(line).collect()
+}

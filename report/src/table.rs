@@ -1,0 +1,138 @@
+//! The results table: tidy, one row per cell and measure.
+//!
+//! Cells without an outcome have no rows; [`Table::missing`] counts them, and `bitsweep status` lists them with
+//! reasons. Columns are described once, in [`COLUMNS`], for all exports.
+
+use bitsweep_proto::cell::Cell;
+use bitsweep_proto::outcome::Measured;
+use bitsweep_proto::{Codec, Measure, Plan};
+
+use crate::{Outcomes, ReportError};
+
+/// The results of a sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// Rows: cells in the plan's order, measures in the plan's order inside a cell.
+    pub rows: Vec<Row>,
+    /// The plan's measures.
+    pub measures: Vec<Measure>,
+    /// Cells of the plan.
+    pub cells: usize,
+    /// Cells without results yet: not run, or failed.
+    pub missing: usize,
+}
+
+/// One measure of one cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The cell.
+    pub cell: Cell,
+    /// Its codec with the seed.
+    pub codec: Codec,
+    /// Dimensions of the model's vectors.
+    pub dim: u32,
+    /// The measure with its values.
+    pub measured: Measured,
+}
+
+/// The type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text in UTF-8.
+    Text,
+    /// A whole number that is not negative.
+    Whole,
+    /// A floating-point number, in full precision.
+    Number,
+}
+
+/// A column of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Name.
+    pub name: &'static str,
+    /// Type.
+    pub kind: Kind,
+    /// Whether a row may have no value here.
+    pub optional: bool,
+}
+
+/// The columns, in order. The names up to `queries` are a contract with users.
+pub const COLUMNS: [Column; 14] = [
+    column("cell", Kind::Text),
+    column("model", Kind::Text),
+    column("dataset", Kind::Text),
+    column("codec", Kind::Text),
+    Column { name: "seed", kind: Kind::Whole, optional: true },
+    column("bytes_per_vector", Kind::Whole),
+    column("measure", Kind::Text),
+    column("value", Kind::Number),
+    column("queries", Kind::Whole),
+    column("value_min", Kind::Number),
+    column("value_max", Kind::Number),
+    Column { name: "value_trec_eval", kind: Kind::Number, optional: true },
+    column("dim", Kind::Whole),
+    column("shared_bytes", Kind::Whole),
+];
+
+const fn column(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind, optional: false }
+}
+
+/// A value in a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Field {
+    /// Text.
+    Text(String),
+    /// A whole number, or none.
+    Whole(Option<u64>),
+    /// A number, or none.
+    Number(Option<f64>),
+}
+
+impl Row {
+    /// The values, one for each of [`COLUMNS`].
+    pub fn fields(&self) -> [Field; COLUMNS.len()] {
+        let footprint = self.codec.footprint(self.dim);
+        let measured = &self.measured;
+        [
+            Field::Text(self.cell.to_string()),
+            Field::Text(self.cell.model().to_owned()),
+            Field::Text(self.cell.dataset().to_owned()),
+            Field::Text(self.codec.name()),
+            Field::Whole(self.codec.seed().map(u64::from)),
+            Field::Whole(Some(footprint.bytes_per_vector)),
+            Field::Text(measured.measure.to_string()),
+            Field::Number(Some(measured.value)),
+            Field::Whole(Some(measured.queries)),
+            Field::Number(Some(measured.value_min)),
+            Field::Number(Some(measured.value_max)),
+            Field::Number(measured.value_trec_eval),
+            Field::Whole(Some(u64::from(self.dim))),
+            Field::Whole(Some(footprint.shared_bytes)),
+        ]
+    }
+}
+
+impl Table {
+    /// The table of what is finished. Fails only for a plan at odds with itself.
+    pub fn of(plan: &Plan, outcomes: &Outcomes) -> Result<Self, ReportError> {
+        let mut table = Self { rows: Vec::new(), measures: plan.measures.clone(), cells: plan.cells.len(), missing: 0 };
+        for planned in &plan.cells {
+            let Some(outcome) = outcomes.get(&plan.jobs[planned.job as usize].key) else {
+                table.missing += 1;
+                continue;
+            };
+            let cell = &planned.cell;
+            let model = plan.lock.models.get(cell.model());
+            let no_model = || ReportError::NoModel { cell: cell.clone(), model: cell.model().to_owned() };
+            let dim = model.ok_or_else(no_model)?.facts.dim;
+            let codec = cell.codec().map_err(|source| ReportError::NoCodec { cell: cell.clone(), source })?;
+            for measure in &plan.measures {
+                let measured = outcome.produced.measures.iter().find(|measured| measured.measure == *measure);
+                table.rows.extend(measured.map(|measured| Row { cell: cell.clone(), codec, dim, measured: *measured }));
+            }
+        }
+        Ok(table)
+    }
+}

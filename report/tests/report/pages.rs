@@ -1,0 +1,136 @@
+//! Plots and pages. They are left in the build's `tmp` folder, for looking at.
+
+use std::path::Path;
+
+use crate::synthetic::{self, Sweep};
+use bitsweep_proto::{Cell, Codec};
+use bitsweep_report::{Table, html, plot};
+
+fn page(sweep: &Sweep) -> String {
+    let Sweep { plan, outcomes, failed } = sweep;
+    html::render(&html::Report { plan, outcomes, failed, command: "bitsweep report sweep.yaml --out report.html" })
+        .unwrap()
+}
+
+fn keep(name: &str, bytes: impl AsRef<[u8]>) {
+    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name), bytes).unwrap();
+}
+
+#[test]
+fn a_plot_shows_every_family_by_colour_and_marker() {
+    let sweep = synthetic::scifact();
+    let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
+    let figures = plot::Figure::all(&table);
+    assert_eq!(figures.len(), 4 * 4);
+    assert_eq!(figures[0].title(), "all-MiniLM-L6-v2 on scifact: nDCG@10 by bytes per vector");
+    let svg = plot::svg(&figures[0]).unwrap();
+    for part in
+        ["#009E73", "#D55E00", "#0072B2", "nDCG@10", "bytes per vector (log scale)", "compression over float32", "192×"]
+    {
+        assert!(svg.contains(part), "{part}");
+    }
+    assert!(svg.contains("font-family=\"DejaVu Sans, Verdana, Arial, sans-serif\""));
+    let sizes = svg.split("font-size=\"").skip(1).map(|rest| rest.split('"').next().unwrap().parse::<f64>().unwrap());
+    assert!(sizes.fold(f64::INFINITY, f64::min) > 15.99);
+    let corners = |count: usize| {
+        let points =
+            svg.split("points=\"").skip(1).map(|rest| rest.split('"').next().unwrap().split_whitespace().count());
+        points.filter(|corners| *corners == count).count()
+    };
+    assert!(
+        corners(3) >= 5 && corners(4) >= 4 && corners(16) >= 5,
+        "a triangle, square and circle each, and one in the legend"
+    );
+    assert_eq!(svg, plot::svg(&figures[0]).unwrap());
+    keep("plot.svg", &svg);
+}
+
+#[test]
+fn a_picture_has_300_pixels_an_inch() {
+    let sweep = synthetic::scifact();
+    let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
+    let bytes = plot::png(&plot::svg(&plot::Figure::all(&table)[0]).unwrap()).unwrap();
+    let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
+    let info = reader.info();
+    assert_eq!((info.width, info.height), (2250, 1563));
+    assert_eq!(info.pixel_dims.map(|dims| (dims.xppu, dims.yppu)), Some((11_811, 11_811)));
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    let black = pixels.chunks(3).filter(|pixel| pixel.iter().all(|value| *value < 64)).count();
+    assert!(black > 20_000, "text is drawn: {black} dark pixels");
+    keep("plot.png", &bytes);
+}
+
+#[test]
+fn one_point_and_no_point_are_plots() {
+    let mut sweep = synthetic::empty(&["m"], &["d"], &["MRR"]);
+    assert!(page(&sweep).contains("No cell has results yet."));
+    sweep.done(("m", "d", Codec::Pq { bytes: 8 }), &[0.0], 0.0);
+    let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
+    let svg = plot::svg(&plot::Figure::all(&table)[0]).unwrap();
+    assert!(!svg.contains("NaN") && !svg.contains("float32<"));
+    plot::png(&svg).unwrap();
+}
+
+#[test]
+fn the_page_says_what_was_run_and_found() {
+    let mut sweep = synthetic::scifact();
+    let broken = Codec::Pq { bytes: 24 };
+    let at = sweep.add(Cell::retrieval("e5-base-v2", "nq", broken), broken);
+    let message = "12 points cannot train 256 centroids; use fewer bytes";
+    sweep.failed.insert(sweep.plan.jobs[at as usize].key, message.to_owned());
+    let waiting = Codec::Binary { bits: 1024, seed: 0 };
+    sweep.add(Cell::retrieval("e5-base-v2", "nq", waiting), waiting);
+    let page = page(&sweep);
+    keep("report.html", &page);
+    let parts = [
+        "<h1>binary-vs-pq</h1>",
+        "72 of 74 cells have results",
+        "2 have none.",
+        "binary&#x2f;64 (3 seeds)",
+        "5,183",
+        "<td class=\"n\">196,608</td>",
+        "<td class=\"n\">192×</td>",
+        "0.2400<small>0.2280–0.2520</small>",
+        "title=\"orders of ties: 0.1931 to 0.2869; trec_eval 0.2283\"",
+        "12 judgements name 3 documents that the corpus lacks",
+        "Failed: compress: 12 points cannot train 256 centroids; use fewer bytes",
+        "Not run yet",
+        "<code>model=e5-base-v2,dataset=nq,codec=binary&#x2f;1024,seed=0</code>",
+        "An Example CPU",
+        "candle-0.11.1",
+        "sweep: binary-vs-pq",
+        "bitsweep report sweep.yaml --out report.html",
+        &bitsweep_proto::Digest::of(b"model.safetensors").to_string(),
+    ];
+    for part in parts {
+        assert!(page.contains(part), "{part}");
+    }
+    assert_eq!(page.matches("<svg").count(), 16);
+}
+
+#[test]
+fn the_page_needs_nothing_else() {
+    let page = page(&synthetic::scifact());
+    for part in ["http:", "https:", "//", "<script", "<img", "<link", "url(", "@import", "src="] {
+        assert!(!page.contains(part), "{part}");
+    }
+    assert!(page.contains("prefers-color-scheme: dark") && page.contains("default-src 'none'"));
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let hostile = "</svg></title><script>alert(1)</script>\"' onload=x {{ 7 * 7 }}\u{1}";
+    let mut sweep = synthetic::empty(&[hostile], &[hostile], &["MRR"]);
+    sweep.plan.name = hostile.to_owned();
+    sweep.plan.manifest = hostile.to_owned();
+    sweep.plan.lock.datasets.get_mut(hostile).unwrap().warnings = vec![hostile.to_owned()];
+    sweep.done((hostile, hostile, Codec::Float32), &[0.5], 0.0);
+    let at = sweep.add(Cell::retrieval(hostile, hostile, Codec::Int8), Codec::Int8);
+    sweep.failed.insert(sweep.plan.jobs[at as usize].key, hostile.to_owned());
+    let page = page(&sweep);
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;") && page.contains("{{ 7 * 7 }}"));
+    assert_eq!(page.matches("</svg>").count(), 1);
+    let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
+    plot::png(&plot::svg(&plot::Figure::all(&table)[0]).unwrap()).unwrap();
+}

@@ -1,0 +1,158 @@
+//! A made-up sweep: no job ran for it, its numbers only look like results.
+
+use std::collections::BTreeMap;
+
+use bitsweep_proto::cell::Cell;
+use bitsweep_proto::job::{Compress, MeasureSpec};
+use bitsweep_proto::lock::{DatasetCounts, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling};
+use bitsweep_proto::outcome::{Cost, Measured, Produced, Provenance};
+use bitsweep_proto::plan::{From, Input, PlannedCell, PlannedJob};
+use bitsweep_proto::{Codec, Digest, JobKey, Kind, Lock, Measure, Nonce, Outcome, Plan, Profile, Profiles, Spec};
+use bitsweep_report::Outcomes;
+
+/// A sweep with its results.
+pub(crate) struct Sweep {
+    pub(crate) plan: Plan,
+    pub(crate) outcomes: Outcomes,
+    pub(crate) failed: BTreeMap<JobKey, String>,
+}
+
+fn file(name: &str) -> LockedFile {
+    LockedFile { name: name.to_owned(), bytes: 90_868_376, sha256: Digest::of(name.as_bytes()) }
+}
+
+fn model(dim: u32) -> LockedModel {
+    LockedModel {
+        source: "pypi:a-model".to_owned(),
+        revision: Some("0.1.0".to_owned()),
+        files: vec![file("config.json"), file("model.safetensors")],
+        facts: ModelFacts {
+            architecture: "bert".to_owned(),
+            dim,
+            layers: 6,
+            max_tokens: 256,
+            pooling: Pooling::Mean,
+            normalize: true,
+            query_prefix: String::new(),
+            document_prefix: String::new(),
+        },
+    }
+}
+
+fn dataset(warnings: &[&str]) -> LockedDataset {
+    LockedDataset {
+        source: "beir:a-dataset".to_owned(),
+        files: vec![],
+        split: "test".to_owned(),
+        ignore_identical_ids: false,
+        corpus: file("corpus.jsonl"),
+        document_ids: file("ids"),
+        queries: file("queries.jsonl"),
+        qrels: file("qrels/test.tsv"),
+        counts: DatasetCounts { documents: 5183, queries: 300, queries_without_judgements: 809, judgements: 339 },
+        warnings: warnings.iter().map(|text| (*text).to_owned()).collect(),
+    }
+}
+
+fn profile(kernels: &str) -> Profile {
+    let [device, precision, kernels] = ["cpu", "f32", kernels].map(str::to_owned);
+    Profile { device, precision, kernels, self_test: Digest::of(b"test") }
+}
+
+/// An empty sweep over models of 384 dimensions.
+pub(crate) fn empty(models: &[&str], datasets: &[&str], measures: &[&str]) -> Sweep {
+    let lock = Lock {
+        version: 1,
+        models: models.iter().map(|name| ((*name).to_owned(), model(384))).collect(),
+        datasets: datasets.iter().map(|name| ((*name).to_owned(), dataset(&[]))).collect(),
+    };
+    let plan = Plan {
+        version: 1,
+        name: "binary-vs-pq".to_owned(),
+        manifest: "sweep: binary-vs-pq\nmodels: …\n".to_owned(),
+        lock,
+        profiles: Profiles { encoder: profile("candle-0.11.1"), search: profile("faiss-0.13") },
+        measures: measures.iter().map(|name| name.parse().unwrap()).collect(),
+        cells: vec![],
+        jobs: vec![],
+    };
+    Sweep { plan, outcomes: BTreeMap::new(), failed: BTreeMap::new() }
+}
+
+impl Sweep {
+    /// Adds a cell with one compressing and one measuring job, neither done.
+    pub(crate) fn add(&mut self, cell: Cell, codec: Codec) -> u32 {
+        let key = |kind: &str| JobKey(Digest::of(format!("{kind} {cell}").as_bytes()));
+        let at = self.plan.jobs.len() as u32;
+        let spec = Spec::Compress(Compress { codec, dim: 384 });
+        self.plan.jobs.push(PlannedJob { key: key("compress"), spec, inputs: vec![], tier: 1 });
+        let spec = Spec::Measure(MeasureSpec { measures: self.plan.measures.clone() });
+        let inputs = vec![Input { name: "run".to_owned(), item: String::new(), from: From::Job(at) }];
+        self.plan.jobs.push(PlannedJob { key: key("measure"), spec, inputs, tier: 1 });
+        self.plan.cells.push(PlannedCell { cell, tier: 1, job: at + 1 });
+        at
+    }
+
+    /// Finishes the job at `at` with these values.
+    pub(crate) fn finish(&mut self, at: u32, measures: Vec<Measured>) {
+        let job = &self.plan.jobs[at as usize];
+        let [version, host, cpu] = ["0.1.0", "node-1", "An Example CPU"].map(str::to_owned);
+        let outcome = Outcome {
+            version: 1,
+            key: job.key,
+            generation: 0,
+            attempt: Nonce("00".to_owned()),
+            kind: Kind::Measure,
+            fields: self.plan.fields(at),
+            inputs: vec![],
+            produced: Produced { artifact: vec![], measures, facts: BTreeMap::new() },
+            provenance: Provenance { version, host, cpu, committed_at: 1 },
+            cost: Cost { seconds: 1.0, cpu_seconds: 2.0, peak_memory_bytes: 3 },
+        };
+        self.outcomes.insert(job.key, outcome);
+    }
+
+    /// Adds a finished cell.
+    pub(crate) fn done(&mut self, (model, dataset, codec): (&str, &str, Codec), values: &[f64], spread: f64) {
+        let at = self.add(Cell::retrieval(model, dataset, codec), codec);
+        let measured = |(measure, value): (&Measure, &f64)| Measured {
+            measure: *measure,
+            value: *value,
+            value_min: value - spread,
+            value_max: value + spread,
+            value_trec_eval: (!measure.needs_reference()).then_some(value - spread / 4.0),
+            queries: 300,
+        };
+        let measures = self.plan.measures.iter().zip(values).map(measured).collect();
+        self.finish(at + 1, measures);
+    }
+}
+
+/// The sweep of the example in the documentation, with numbers near those of SciFact and MiniLM.
+pub(crate) fn scifact() -> Sweep {
+    let models = ["all-MiniLM-L6-v2", "e5-base-v2"];
+    let mut sweep = empty(&models, &["scifact", "nq"], &["nDCG@10", "Recall@100", "MRR@10", "Overlap@10"]);
+    let warned = dataset(&["12 judgements name 3 documents that the corpus lacks", "2 documents are empty"]);
+    sweep.plan.lock.datasets.insert("nq".to_owned(), warned);
+    for (model, shift) in models.into_iter().zip([0.0, 0.04]) {
+        for (dataset, scale) in [("scifact", 1.0), ("nq", 0.7)] {
+            let of = |value: f64| [value, 1.2 * value, value - 0.03, 0.9 * value].map(|v| (v + shift) * scale);
+            sweep.done(
+                (model, dataset, Codec::Float32),
+                &[(0.6451 + shift) * scale, 0.9 * scale, 0.61 * scale, 1.0],
+                0.0,
+            );
+            sweep.done((model, dataset, Codec::Int8), &of(0.6442), 0.0);
+            for (bits, value) in [(64, 0.24), (128, 0.38), (256, 0.49), (512, 0.58)] {
+                for seed in 0..3 {
+                    let value = value + 0.012 * (f64::from(seed) - 1.0);
+                    sweep.done((model, dataset, Codec::Binary { bits, seed }), &of(value), 3.0 / f64::from(bits));
+                }
+            }
+            for (bytes, value) in [(8, 0.370), (16, 0.486), (32, 0.579), (64, 0.628)] {
+                sweep.done((model, dataset, Codec::Pq { bytes }), &of(value), 0.001);
+            }
+        }
+    }
+    sweep
+}

@@ -1,0 +1,13 @@
+//! Sources from end to end: real folders, archives and a fake hub on a local port.
+
+mod bad_datasets;
+mod bad_models;
+mod beir;
+mod datasets;
+mod fake_server;
+mod hub;
+mod hub_cache;
+mod hub_trouble;
+mod lock;
+mod setting;
+mod wheel;

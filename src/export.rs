@@ -1,0 +1,109 @@
+//! `bitsweep export`: the results table for other programs, or the runs in TREC format.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use bitsweep_jobs::{run_file, texts};
+use bitsweep_proto::lock::LockedDataset;
+use bitsweep_proto::plan::{From, PlannedCell};
+use bitsweep_proto::{Digest, Kind};
+use bitsweep_report::{Table, export};
+
+use crate::cli::{ExportArgs, Format};
+use crate::exit::{Exit, Failure};
+use crate::sweep::{self, Found};
+use crate::{print, results};
+
+pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
+    let found = sweep::find(&args.sweep).await?;
+    if let Some(note) = &found.note {
+        eprintln!("note: {note}");
+    }
+    if args.format == Format::Trec {
+        let folder = args.out.as_deref().ok_or_else(|| Failure::wrong("trec is a folder of files: name it with --out FOLDER"))?;
+        return trec(&found, folder).await;
+    }
+    let table = Table::of(&found.plan, &results::measured(&found.store, &found.plan).await?)?;
+    match &args.out {
+        Some(path) => {
+            let mut file = BufWriter::new(create(path)?);
+            write(&table, args.format, &mut file)?;
+            file.flush().map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))?;
+        }
+        None => write(&table, args.format, &mut io::stdout())?,
+    }
+    if table.missing > 0 {
+        eprintln!("note: {} of {} cells have no result yet and no rows; see `bitsweep status`", table.missing, table.cells);
+    }
+    Ok(Exit::Done)
+}
+
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))
+}
+
+fn write(table: &Table, format: Format, out: &mut (impl Write + Send)) -> Result<(), Failure> {
+    match format {
+        Format::Csv => export::csv(table, out)?,
+        Format::Json => export::json(table, out)?,
+        Format::Parquet => export::parquet(table, out)?,
+        Format::Trec => return Err(Failure::wrong("trec is a folder of files: name it with --out FOLDER")),
+    }
+    Ok(())
+}
+
+/// One run file per cell and one qrels file per dataset.
+async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| Failure::wrong(format!("{}: {error}", folder.display())))?;
+    let mut missing = 0;
+    for planned in &found.plan.cells {
+        let dataset = dataset(found, planned)?;
+        let Some(run) = run_of(found, planned).await? else {
+            missing += 1;
+            continue;
+        };
+        let run = run_file::read(&found.store.fetch_blob(&run).await?).map_err(job_failure)?;
+        let ids = texts::ids(&found.store.fetch_blob(&dataset.document_ids.sha256).await?).map_err(job_failure)?;
+        let queries = texts::row_ids(&found.store.fetch_blob(&dataset.queries.sha256).await?).map_err(job_failure)?;
+        let lists = run.lists().zip(&queries).map(|((documents, scores), query)| {
+            let hits = documents.iter().zip(scores).map(|(document, score)| (ids[*document as usize].as_str(), *score));
+            (query.as_str(), hits.collect())
+        });
+        export::trec_run(folder, &planned.cell, lists)?;
+    }
+    let datasets: BTreeSet<&str> = found.plan.cells.iter().map(|planned| planned.cell.dataset()).collect();
+    for name in datasets {
+        let Some(dataset) = found.plan.lock.datasets.get(name) else { continue };
+        let judgements = texts::judgements(&found.store.fetch_blob(&dataset.qrels.sha256).await?).map_err(job_failure)?;
+        let rows = judgements.iter().map(|row| (row.query.as_str(), row.document.as_str(), i64::from(row.score)));
+        export::trec_qrels(folder, name, rows)?;
+    }
+    if missing > 0 {
+        eprintln!("note: {} no result yet and no run; see `bitsweep status`", print::count(missing, "cell has", "cells have"));
+    }
+    Ok(Exit::Done)
+}
+
+fn dataset<'f>(found: &'f Found, planned: &PlannedCell) -> Result<&'f LockedDataset, Failure> {
+    let name = planned.cell.dataset();
+    found.plan.lock.datasets.get(name).ok_or_else(|| Failure::wrong(format!("the plan's lock has no dataset {name:?}")))
+}
+
+/// The run that a cell's measures were taken from.
+async fn run_of(found: &Found, planned: &PlannedCell) -> Result<Option<Digest>, Failure> {
+    let run = found.plan.jobs[planned.job as usize].inputs.iter().find_map(|input| match input.from {
+        From::Job(job) if input.name == "run" => Some(job),
+        From::Job(_) | From::Blob(_) => None,
+    });
+    let Some(job) = run.map(|job| &found.plan.jobs[job as usize]).filter(|job| job.spec.kind() == Kind::Retrieve) else {
+        return Ok(None);
+    };
+    let outcome = found.store.outcome(job.key).await?;
+    Ok(outcome.and_then(|outcome| outcome.produced.artifact.iter().find(|item| item.name == "run").map(|item| item.blob)))
+}
+
+fn job_failure(error: bitsweep_jobs::JobError) -> Failure {
+    Failure::wrong(crate::exit::chain(&error))
+}

@@ -1,0 +1,25 @@
+//! `bitsweep gc`: deletes what no plan refers to.
+
+use serde_json::json;
+
+use crate::cli::GcArgs;
+use crate::exit::{Exit, Failure};
+use crate::{print, sweep};
+
+pub(crate) async fn gc(args: GcArgs) -> Result<Exit, Failure> {
+    let folder = sweep::store_folder(&args.store, None);
+    let store = sweep::open(&folder).await?;
+    let lock = store.lock()?;
+    let mut forget = Vec::new();
+    for prefix in &args.forget {
+        forget.push(store.find_sweep(prefix).await?);
+    }
+    let report = store.gc(&lock, &forget, args.dry_run).await?;
+    if args.json {
+        println!("{:#}", json!({ "removed": report.removed, "bytes": report.bytes, "kept": report.kept, "dry_run": args.dry_run }));
+    } else {
+        let verb = if args.dry_run { "would be deleted" } else { "deleted" };
+        println!("{} {verb} ({}), {} kept", print::count(report.removed as usize, "object", "objects"), print::bytes(report.bytes), report.kept);
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,89 @@
+//! `bitsweep report`: one HTML file, with the plots beside it as SVG and PNG.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bitsweep_backends::Store;
+use bitsweep_coordinator::End;
+use bitsweep_proto::{JobKey, Plan, SweepId};
+use bitsweep_report::plot::{self, Figure};
+use bitsweep_report::{Table, export, html};
+use serde_json::json;
+
+use crate::cli::ReportArgs;
+use crate::exit::{Exit, Failure};
+use crate::{results, status, sweep};
+
+/// Where everything was written.
+pub(crate) struct Written {
+    /// The HTML file.
+    pub(crate) page: PathBuf,
+    /// The table as CSV.
+    pub(crate) table: PathBuf,
+}
+
+pub(crate) async fn report(args: ReportArgs) -> Result<Exit, Failure> {
+    let found = sweep::find(&args.sweep).await?;
+    let failures = status::failures(&found.store, &found.plan).await?;
+    let failed: BTreeMap<JobKey, String> = failures.into_iter().map(|(key, failure)| (key, failure.reason)).collect();
+    let plots = args.out.with_extension("plots");
+    write(&found.store, &found.plan, &failed, (&args.out, &plots)).await?;
+    if let Some(note) = &found.note {
+        eprintln!("note: {note}");
+    }
+    if args.json {
+        println!("{:#}", json!({ "report": args.out, "plots": plots, "sweep": found.id }));
+    } else {
+        println!("report: {}\nplots:  {}", args.out.display(), plots.display());
+    }
+    Ok(Exit::Done)
+}
+
+/// Table, report and plots of a run that has just ended, in `folder`.
+pub(crate) async fn write_all(store: &Store, plan: &Plan, folder: &Path, end: &End) -> Result<Written, Failure> {
+    let failed: BTreeMap<JobKey, String> = end.failed.iter().chain(&end.held).cloned().collect();
+    fs::create_dir_all(folder).map_err(|error| failed_to_write(folder, &error))?;
+    let (page, table) = (folder.join("report.html"), folder.join("table.csv"));
+    let rows = write(store, plan, &failed, (&page, &folder.join("report.plots"))).await?;
+    let mut csv = Vec::new();
+    export::csv(&rows, &mut csv)?;
+    fs::write(&table, csv).map_err(|error| failed_to_write(&table, &error))?;
+    Ok(Written { page, table })
+}
+
+async fn write(
+    store: &Store,
+    plan: &Plan,
+    failed: &BTreeMap<JobKey, String>,
+    (page, plots): (&Path, &Path),
+) -> Result<Table, Failure> {
+    // All outcomes, not only the measures: the report names the machines that made each step.
+    let outcomes = results::outcomes(store, plan, |_| true).await?;
+    let command = format!("bitsweep run {} && bitsweep report --out {}", plan_file(plan), page.display());
+    let text = html::render(&html::Report { plan, outcomes: &outcomes, failed, command: &command })?;
+    fs::write(page, text).map_err(|error| failed_to_write(page, &error))?;
+    let table = Table::of(plan, &outcomes)?;
+    fs::create_dir_all(plots).map_err(|error| failed_to_write(plots, &error))?;
+    for figure in Figure::all(&table) {
+        let svg = plot::svg(&figure)?;
+        let name = format!("{}-{}-{}", figure.model, figure.dataset, figure.measure.to_string().replace('@', "-at-"));
+        let (svg_file, png_file) = (plots.join(format!("{name}.svg")), plots.join(format!("{name}.png")));
+        fs::write(&png_file, plot::png(&svg)?).map_err(|error| failed_to_write(&png_file, &error))?;
+        fs::write(&svg_file, svg).map_err(|error| failed_to_write(&svg_file, &error))?;
+    }
+    Ok(table)
+}
+
+fn plan_file(plan: &Plan) -> String {
+    format!("{}.yaml", plan.name)
+}
+
+fn failed_to_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::wrong(format!("failed to write {}: {error}", path.display()))
+}
+
+/// The name of a sweep's folder: readable and unique.
+pub(crate) fn folder_name(id: &SweepId, plan: &Plan) -> String {
+    format!("{}-{}", plan.name, id.0.short())
+}

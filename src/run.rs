@@ -1,0 +1,176 @@
+//! `bitsweep run`: a sweep on this machine, with the in-process queue and ledger.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bitsweep_backends::{InProcessLedger, InProcessQueue, Ledger, Queue, Store};
+use bitsweep_coordinator::{Coordinator, End, Observer};
+use bitsweep_proto::job::Class;
+use bitsweep_proto::{Plan, SweepId};
+use bitsweep_worker::{ChildProgram, Settings, Worker, WorkerError};
+use tokio::sync::watch;
+
+use crate::cli::RunArgs;
+use crate::exit::{Exit, Failure, chain};
+use crate::progress::RunBars;
+use crate::{prepare, print, report, results, sweep};
+
+/// More slots than this gain nothing on one machine: jobs of one sweep share memory bandwidth.
+const MOST_SLOTS: usize = 8;
+
+/// Leases of one process cannot expire unnoticed, so they are long.
+const LEASE: Duration = Duration::from_secs(60);
+const BEAT: Duration = Duration::from_secs(1);
+
+/// A child that does not come to a safe point within this time after a signal is killed; its last checkpoint stays.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let (manifest, text) = prepare::read_manifest(&args.manifest)?;
+    let stop = stop_on_signals()?;
+    let folder = sweep::store_folder(&args.store, Some(&args.manifest));
+    let store = Store::open(&folder.to_string_lossy()).await?;
+    let lock = store.lock()?;
+    let settings = settings(&args, &folder)?;
+    let profiles = bitsweep_worker::profiles(&settings.child).await?;
+    let source = prepare::Source { path: &args.manifest, manifest, text, scratch: folder.join("downloads") };
+    let prepared = prepare::prepare(source, &args.sources, &store, profiles).await?;
+    for warning in &prepared.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let plan = Arc::new(prepared.plan);
+    let id = store.put_plan(&plan).await?;
+    if args.verify {
+        results::verify(&store, &plan).await?;
+    }
+    let mut bars = RunBars::new(args.quiet);
+    let end = drive(&plan, &store, settings, stop, &mut bars).await?;
+    drop(bars);
+    let exit = finish(&args, &store, (id, &plan), &end).await?;
+    if !args.quiet {
+        eprintln!("{} in {}", sentence(exit), print::seconds(started.elapsed().as_secs_f64()));
+    }
+    drop(lock);
+    Ok(exit)
+}
+
+fn settings(args: &RunArgs, folder: &Path) -> Result<Settings, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let slots = args.slots.map_or(cores.min(MOST_SLOTS), usize::from);
+    let threads = args.threads.map_or((cores / slots).max(1), usize::from);
+    Ok(Settings {
+        slots,
+        classes: vec![Class::Gpu, Class::Cpu],
+        lease: LEASE,
+        beat: BEAT,
+        stop_limit: STOP_LIMIT,
+        scratch: folder.join("scratch"),
+        child: ChildProgram::this(threads)?,
+    })
+}
+
+/// True after the first SIGINT or SIGTERM. The second ends the process at once; what is committed stays.
+fn stop_on_signals() -> Result<watch::Receiver<bool>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (raise, stop) = watch::channel(false);
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        for again in [false, true] {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            if again {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+            eprintln!("stopping at the next safe point; once more: at once");
+            raise.send_replace(true);
+        }
+    });
+    Ok(stop)
+}
+
+/// Scheduler and worker side by side until one of them is done; then the other is stopped.
+async fn drive(
+    plan: &Arc<Plan>,
+    store: &Store,
+    settings: Settings,
+    stop: watch::Receiver<bool>,
+    observer: &mut dyn Observer,
+) -> Result<End, Failure> {
+    let queue: Arc<dyn Queue> = Arc::new(InProcessQueue::new());
+    let ledger: Arc<dyn Ledger> = Arc::new(InProcessLedger::new());
+    let facts = bitsweep_coordinator::facts(store, plan).await?;
+    let (raise, worker_stop) = watch::channel(false);
+    let slots = settings.slots;
+    let worker = Worker { queue: queue.clone(), ledger: ledger.clone(), store: store.clone(), settings, stop: worker_stop };
+    let mut working = tokio::spawn(worker.run());
+    let coordinator = Coordinator { plan: plan.clone(), store: store.clone(), queue, ledger, slots, stop };
+    let driving = coordinator.drive(facts, observer);
+    tokio::select! {
+        end = driving => {
+            raise.send_replace(true);
+            let worked = joined(working.await);
+            let end = end?;
+            worked?;
+            Ok(end)
+        }
+        worked = &mut working => {
+            joined(worked)?;
+            Err(Failure::unreachable("the worker stopped before the sweep was done"))
+        }
+    }
+}
+
+fn joined<T>(worked: Result<Result<T, WorkerError>, tokio::task::JoinError>) -> Result<T, Failure> {
+    let worked = worked.map_err(|error| Failure::wrong(format!("the worker broke: {error}")))?;
+    worked.map_err(Failure::from)
+}
+
+/// Writes table and report, says what is missing, and chooses the exit code.
+async fn finish(args: &RunArgs, store: &Store, (id, plan): (SweepId, &Plan), end: &End) -> Result<Exit, Failure> {
+    let folder = match &args.out {
+        Some(folder) => folder.clone(),
+        None => {
+            let store = sweep::store_folder(&args.store, Some(&args.manifest));
+            store.join("reports").join(report::folder_name(&id, plan))
+        }
+    };
+    if end.interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    let written = report::write_all(store, plan, &folder, end).await?;
+    if !args.quiet {
+        println!("table:  {}", written.table.display());
+        println!("report: {}", written.page.display());
+    }
+    match (end.failed.is_empty(), end.held.first()) {
+        (_, Some((_, reason))) => {
+            eprintln!("bitsweep: {} put aside: {reason}", print::count(end.held.len(), "job was", "jobs were"));
+            Ok(Exit::Unreachable)
+        }
+        (true, None) => Ok(Exit::Done),
+        (false, None) => {
+            eprintln!("bitsweep: {} failed; see `bitsweep status`", print::count(end.failed.len(), "job", "jobs"));
+            Ok(Exit::SomeFailed)
+        }
+    }
+}
+
+fn sentence(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Done => "done",
+        Exit::SomeFailed => "done, but for cells that failed,",
+        Exit::Wrong => "stopped",
+        Exit::Unreachable => "stopped; run again later: it continues",
+        Exit::Interrupted => "interrupted; run again: it continues",
+    }
+}
+
+impl From<WorkerError> for Failure {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Backend(error) => error.into(),
+            WorkerError::Child { .. } | WorkerError::Scratch { .. } => Self::unreachable(chain(&error)),
+        }
+    }
+}

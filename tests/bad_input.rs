@@ -1,0 +1,247 @@
+//! Bad input, one test per case: what the user does wrong or what breaks, the exit code, and every word of the answer.
+//!
+//! The answers are in docs/mistakes.md, which is also their documentation. `BITSWEEP_UPDATE=1 cargo test --test bad_input`
+//! writes it anew; read the difference before committing it.
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use support::{Bench, MANIFEST, files, repository, text};
+
+/// One thing that goes wrong.
+struct Case {
+    /// What it is, as a heading.
+    name: &'static str,
+    /// The exit code.
+    exit: i32,
+    /// What is done to a good bench.
+    spoil: fn(&Bench),
+    /// The command that meets it.
+    args: &'static [&'static str],
+    /// Its environment.
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const RUN: &[&str] = &["run", "sweep.yaml", "--quiet", "--slots", "1"];
+const PLAN: &[&str] = &["plan", "sweep.yaml"];
+
+const fn case(name: &'static str, exit: i32, args: &'static [&'static str], spoil: fn(&Bench)) -> Case {
+    Case { name, exit, spoil, args, environment: &[] }
+}
+
+const fn with(case: Case, environment: &'static [(&'static str, &'static str)]) -> Case {
+    Case { environment, ..case }
+}
+
+fn manifest(bench: &Bench, from: &str, to: &str) {
+    assert!(MANIFEST.contains(from), "the manifest has no {from:?}");
+    bench.write("sweep.yaml", MANIFEST.replacen(from, to, 1));
+}
+
+fn edit(bench: &Bench, name: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+    let bytes = fs::read(bench.path(name)).expect("the file is there");
+    bench.write(name, change(bytes));
+}
+
+/// Replaces one line of a file, counted from 1.
+fn line(bench: &Bench, name: &str, number: usize, new: &[u8]) {
+    edit(bench, name, |bytes| {
+        let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+        lines[number - 1] = new;
+        lines.join(&b'\n')
+    });
+}
+
+fn remove(bench: &Bench, name: &str) {
+    fs::remove_file(bench.path(name)).expect("the file is there");
+}
+
+fn finished(bench: &Bench) {
+    bench.ok(RUN);
+}
+
+/// The stored blob of an imported file.
+fn blob_of(bench: &Bench, name: &str) -> PathBuf {
+    let digest = bitsweep_proto::Digest::of(&fs::read(bench.path(name)).expect("the file is there")).to_string();
+    files(&bench.path(".bitsweep/blobs")).into_iter().find(|file| file.ends_with(&digest)).expect("it is imported")
+}
+
+fn cases() -> Vec<Case> {
+    [manifests(), sources(), datasets(), models(), stores(), readers()].into_iter().flatten().collect()
+}
+
+fn manifests() -> Vec<Case> {
+    vec![
+        case("no such manifest", 2, &["run", "swep.yaml"], |_| {}),
+        case("manifest not in UTF-8", 2, PLAN, |b| b.write("sweep.yaml", b"sweep: a\nmodels: {\xff}\n")),
+        case("manifest is not YAML", 2, PLAN, |b| manifest(b, "{ source: file:tiny }", "{ source: file:tiny")),
+        case("manifest is empty", 2, PLAN, |b| b.write("sweep.yaml", "")),
+        case("unknown key", 2, PLAN, |b| manifest(b, "measures:", "mesures:")),
+        case("key given twice", 2, PLAN, |b| manifest(b, "codecs:", "sweep: again\ncodecs:")),
+        case("unknown codec", 2, PLAN, |b| manifest(b, "- int8", "- int4")),
+        case("bits that are no multiple of 8", 2, PLAN, |b| manifest(b, "[64, 128]", "[64, 100]")),
+        case("measure in the wrong case", 2, PLAN, |b| manifest(b, "nDCG@10", "ndcg@10")),
+        case("text where a number belongs", 2, PLAN, |b| manifest(b, "bytes: 8", "bytes: \"8\"")),
+        case("several mistakes at once", 2, PLAN, |b| {
+            b.write("sweep.yaml", "sweep: a\nmodel: {}\ndatasets: {d: {source: ftp:x}}\ncodecs: [float16, {pq: {bites: 8}}]\n");
+        }),
+        case("exclude names an unknown model", 2, PLAN, |b| manifest(b, "measures:", "exclude: [{ model: tinny }]\nmeasures:")),
+        case("exclude matches no cell", 2, PLAN, |b| manifest(b, "measures:", "exclude: [{ codec: pq/32 }]\nmeasures:")),
+        case("pq bytes that do not divide the dimension", 2, PLAN, |b| manifest(b, "bytes: 8", "bytes: 12")),
+        case("source of the wrong kind", 2, PLAN, |b| manifest(b, "file:tiny", "beir:tiny")),
+    ]
+}
+
+fn sources() -> Vec<Case> {
+    vec![
+        case("folder of a dataset is missing", 2, PLAN, |b| manifest(b, "file:pocket", "file:poket")),
+        case("environment variable is not set", 2, PLAN, |b| manifest(b, "file:pocket", "\"file:${NOWHERE}\"")),
+        with(
+            case("hub cannot be reached", 3, PLAN, |b| manifest(b, "file:tiny", "hf:org/name")),
+            &[("HF_ENDPOINT", "http://127.0.0.1:9")],
+        ),
+        case("offline and nothing cached", 3, &["plan", "sweep.yaml", "--offline"], |b| manifest(b, "file:tiny", "hf:org/name")),
+        with(
+            case("Python is missing for pypi", 2, PLAN, |b| manifest(b, "file:tiny", "pypi:some-model")),
+            &[("BITSWEEP_PYTHON", "/nowhere/python3")],
+        ),
+        case("lock file is broken", 2, PLAN, |b| b.write("sweep.yaml.lock", "{ \"version\": 1, ")),
+        case("lock file of a newer version", 2, PLAN, |b| b.write("sweep.yaml.lock", "{ \"version\": 99 }")),
+        case("dataset has changed since it was locked", 2, RUN, |b| {
+            finished(b);
+            line(b, "pocket/qrels/test.tsv", 2, b"q001\tbread-01\t2");
+        }),
+    ]
+}
+
+fn datasets() -> Vec<Case> {
+    vec![
+        case("corpus is missing", 2, PLAN, |b| remove(b, "pocket/corpus.jsonl")),
+        case("corpus line not in UTF-8", 2, PLAN, |b| line(b, "pocket/corpus.jsonl", 7, b"{\"_id\":\"x\",\"text\":\"\xc3(\"}")),
+        case("corpus line is broken JSON", 2, PLAN, |b| line(b, "pocket/corpus.jsonl", 3, b"{\"_id\": \"x\", \"text\": ")),
+        case("corpus line without id", 2, PLAN, |b| line(b, "pocket/corpus.jsonl", 3, b"{\"text\": \"x\"}")),
+        case("document id given twice", 2, PLAN, |b| line(b, "pocket/corpus.jsonl", 9, b"{\"_id\": \"bread-01\", \"text\": \"x\"}")),
+        case("qrels line with a column too few", 2, PLAN, |b| line(b, "pocket/qrels/test.tsv", 5, b"q001\tbread-01")),
+        case("qrels score that is no whole number", 2, PLAN, |b| line(b, "pocket/qrels/test.tsv", 5, b"q009\tbread-01\t0.5")),
+        case("split is missing", 2, PLAN, |b| manifest(b, "file:pocket", "file:pocket, split: dev")),
+        case("no query is judged", 2, PLAN, |b| b.write("pocket/qrels/test.tsv", "query-id\tcorpus-id\tscore\nnobody\tbread-01\t1\n")),
+        case("too few documents for pq", 2, PLAN, |b| {
+            edit(b, "pocket/corpus.jsonl", |bytes| {
+                let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+                lines[..200].concat()
+            });
+        }),
+    ]
+}
+
+fn models() -> Vec<Case> {
+    vec![
+        case("model folder without config.json", 2, PLAN, |b| remove(b, "tiny/config.json")),
+        case("model family that is not supported", 2, RUN, |b| {
+            edit(b, "tiny/config.json", |bytes| text(&bytes).replace("\"bert\"", "\"t5\"").into_bytes());
+        }),
+        case("weights only as a pickle", 2, PLAN, |b| {
+            fs::rename(b.path("tiny/model.safetensors"), b.path("tiny/pytorch_model.bin")).expect("it can be renamed");
+        }),
+        case("weights cut off", 2, RUN, |b| edit(b, "tiny/model.safetensors", |bytes| bytes[..bytes.len() / 2].to_vec())),
+        case("tokenizer is broken", 1, RUN, |b| b.write("tiny/tokenizer.json", "{}")),
+        case("more tokens than the model knows", 1, RUN, |b| manifest(b, "file:tiny", "file:tiny, max_tokens: 4000")),
+    ]
+}
+
+fn stores() -> Vec<Case> {
+    vec![
+        with(case("no space left in the store", 3, RUN, |_| {}), &[("BITSWEEP_FAULTS", "full-after=25")]),
+        with(case("store is read-only", 3, RUN, |b| finished_without_pq(b)), &[("BITSWEEP_FAULTS", "read-only")]),
+        case("store is a file", 3, &["run", "sweep.yaml", "--store", "sweep.yaml"], |_| {}),
+        case("store of a newer version", 3, RUN, |b| {
+            finished(b);
+            edit(b, ".bitsweep/format.json", |bytes| text(&bytes).replace("\"version\": 1", "\"version\": 99").replace("\"version\":1", "\"version\":99").into_bytes());
+        }),
+        case("stored plan is damaged", 2, &["status"], |b| {
+            finished(b);
+            for plan in files(&b.path(".bitsweep/plans")) {
+                let bytes = fs::read(&plan).expect("the plan can be read");
+                fs::write(&plan, &bytes[..bytes.len() / 2]).expect("the plan can be written");
+            }
+        }),
+        case("imported file is lost and its source gone", 2, RUN, |b| {
+            finished_without_pq(b);
+            fs::remove_file(blob_of(b, "tiny/model.safetensors")).expect("it can be removed");
+            fs::remove_dir_all(b.path("tiny")).expect("it can be removed");
+            manifest(b, "seeds: 2", "seeds: 3");
+        }),
+    ]
+}
+
+fn finished_without_pq(bench: &Bench) {
+    manifest(bench, "  - pq: { bytes: 8 }\n", "");
+    finished(bench);
+    bench.write("sweep.yaml", MANIFEST);
+}
+
+fn readers() -> Vec<Case> {
+    vec![
+        case("no store yet", 2, &["status"], |_| {}),
+        case("manifest was never run", 2, &["export", "other.yaml"], |b| {
+            finished(b);
+            b.write("other.yaml", MANIFEST.replace("sweep: bench", "sweep: other"));
+        }),
+        case("unknown sweep", 2, &["status", "0123456789"], finished),
+        case("unknown cell", 2, &["explain", "codec=pq/64"], finished),
+        case("name that fits several cells", 2, &["explain", "binary/64"], finished),
+        case("trec without a folder", 2, &["export", "--format", "trec"], finished),
+        case("unknown format", 2, &["export", "--format", "xlsx"], |_| {}),
+        case("option that is not a number", 2, &["run", "sweep.yaml", "--slots", "0"], |_| {}),
+    ]
+}
+
+/// What the user sees, without what differs from place to place.
+fn answer(case: &Case) -> String {
+    let bench = Bench::new();
+    (case.spoil)(&bench);
+    let output = bench.command(case.args).envs(case.environment.iter().copied()).output().expect("bitsweep starts");
+    let folder = bench.path("");
+    let folder = folder.to_string_lossy();
+    let said = text(&output.stderr).replace(folder.trim_end_matches('/'), "DIR");
+    let code = output.status.code().map_or_else(|| output.status.to_string(), |code| code.to_string());
+    let settings: String = case.environment.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+    assert_eq!(code, case.exit.to_string(), "exit code of {}: {said}", case.name);
+    format!("## {}\n\n```\n$ {settings}bitsweep {}\n{}\n```\nexit {code}\n", case.name, case.args.join(" "), said.trim_end())
+}
+
+fn document() -> PathBuf {
+    repository().join("docs/mistakes.md")
+}
+
+fn check(case: &Case) -> Result<(), Failed> {
+    let answer = answer(case);
+    let document = fs::read_to_string(document())?;
+    if document.contains(&answer) {
+        return Ok(());
+    }
+    Err(format!("docs/mistakes.md does not hold this answer; BITSWEEP_UPDATE=1 writes it anew\n\n{answer}").into())
+}
+
+fn update() {
+    let mut all = "# What a user sees when something is wrong\n\nWritten by `BITSWEEP_UPDATE=1 cargo test --test bad_input`; \
+                   each entry is a test. Exit codes: 1 some cells failed, 2 the user's to mend, 3 a service.\n"
+        .to_owned();
+    for case in cases() {
+        all.push('\n');
+        all.push_str(&answer(&case));
+    }
+    fs::write(document(), all).expect("the document can be written");
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    if std::env::var_os("BITSWEEP_UPDATE").is_some() {
+        update();
+    }
+    let trials = cases().into_iter().map(|case| Trial::test(case.name.replace(' ', "_"), move || check(&case))).collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}

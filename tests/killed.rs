@@ -1,0 +1,104 @@
+//! kill -9 at random moments: the table is the same, nothing is committed twice, nothing committed runs again.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use support::Bench;
+
+/// Kills, spread over the length of an undisturbed run.
+const KILLS: u32 = 20;
+
+/// A small generator, so that a failure can be repeated: SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+fn killed_at_random(threads: &str, seed: u64) {
+    let whole = Bench::new();
+    let started = Instant::now();
+    let args = ["run", "sweep.yaml", "--quiet", "--threads", threads, "--slots", threads];
+    whole.ok(&args);
+    let length = u64::try_from(started.elapsed().as_micros()).unwrap();
+
+    let bench = Bench::new();
+    let mut random = Random(seed);
+    let mut committed = BTreeMap::new();
+    for kill in 0..KILLS {
+        let mut run = bench.command(&args).spawn().unwrap();
+        // Moments anywhere in what a whole run takes; later runs are shorter, so that many end by themselves.
+        let moment = Duration::from_micros(random.below(length));
+        let deadline = Instant::now() + moment;
+        let ended = loop {
+            if let Some(status) = run.try_wait().unwrap() {
+                break Some(status);
+            }
+            if Instant::now() >= deadline {
+                break None;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        match ended {
+            Some(status) => assert!(status.success(), "kill {kill}: {status:?}"),
+            None => {
+                run.kill().unwrap();
+                run.wait().unwrap();
+            }
+        }
+        // What is committed stays as it is, and is not run again.
+        let attempts = bench.attempts();
+        for outcome in bench.outcomes() {
+            let key = outcome["key"].as_str().unwrap().to_owned();
+            let tried = attempts.iter().filter(|attempt| attempt.key == key).count();
+            let now = (outcome, tried);
+            let before = committed.entry(key).or_insert_with(|| now.clone());
+            assert_eq!(*before, now, "a committed job changed or ran again after kill {kill}");
+        }
+    }
+    bench.ok(&args);
+    assert_eq!(bench.table(), whole.table());
+
+    let outcomes = bench.outcomes();
+    let keys: BTreeSet<&str> = outcomes.iter().map(|outcome| outcome["key"].as_str().unwrap()).collect();
+    assert_eq!(keys.len(), outcomes.len(), "one outcome per key");
+    assert_eq!(outcomes.len(), whole.outcomes().len());
+    let makers: BTreeMap<&str, &str> =
+        outcomes.iter().map(|outcome| (outcome["key"].as_str().unwrap(), outcome["attempt"].as_str().unwrap())).collect();
+    let mut vanished = 0;
+    let mut commits: BTreeMap<String, u32> = BTreeMap::new();
+    let attempts = bench.attempts();
+    for attempt in &attempts {
+        assert!(makers.contains_key(attempt.key.as_str()));
+        match &attempt.verdict {
+            None => vanished += 1,
+            Some(verdict) if verdict == "committed" => *commits.entry(attempt.key.clone()).or_default() += 1,
+            Some(verdict) => panic!("a killed run may only leave attempts without an end, found {verdict}"),
+        }
+    }
+    assert!(commits.values().all(|count| *count == 1), "no job is committed twice");
+    for (key, (_, tried)) in &committed {
+        assert_eq!(attempts.iter().filter(|attempt| attempt.key == *key).count(), *tried, "{key} ran again");
+    }
+    let extra = attempts.len() - keys.len();
+    assert!(extra <= vanished, "{extra} attempts more than jobs, but only {vanished} were killed");
+    println!("{threads} threads: {} attempts for {} jobs, {vanished} killed", attempts.len(), keys.len());
+}
+
+#[test]
+fn with_one_thread() {
+    killed_at_random("1", 1);
+}
+
+#[test]
+fn with_two_threads() {
+    killed_at_random("2", 2);
+}

@@ -1,0 +1,246 @@
+//! The whole path on one machine: manifest → lock → plan → jobs → outcomes → table → report.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+use support::{Bench, MANIFEST, files, record, text};
+
+fn json(output: &str) -> Value {
+    serde_json::from_str(output).expect("--json prints JSON")
+}
+
+#[test]
+fn a_manifest_becomes_a_table_and_a_report() {
+    let bench = Bench::new();
+    let said = bench.ok(&["run", "sweep.yaml"]);
+    assert!(said.contains("table:") && said.contains("report:"), "{said}");
+    let table = bench.table();
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let at = |name: &str| header.iter().position(|column| column == name).unwrap_or_else(|| panic!("no column {name}"));
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    // 7 cells: float32, int8, binary 64 and 128 with two seeds each, pq/8; 5 measures.
+    assert_eq!(rows.len(), 7 * 5);
+    for row in &rows {
+        let value: f64 = row[at("value")].parse().unwrap();
+        assert!((0.0..=1.0).contains(&value), "{row:?}");
+        assert_eq!(&row[at("queries")], "111");
+        assert_eq!(row[at("seed")].is_empty(), !row[at("codec")].starts_with("binary/"), "{row:?}");
+        if &row[at("codec")] == "float32" && &row[at("measure")] == "Overlap@10" {
+            assert_eq!(value, 1.0, "float32 overlaps with itself");
+        }
+    }
+    let cells: BTreeSet<&str> = rows.iter().map(|row| &row[at("cell")]).collect();
+    assert!(cells.contains("model=tiny,dataset=pocket,codec=binary/128,seed=1"));
+    let bytes: BTreeSet<(String, String)> =
+        rows.iter().map(|row| (row[at("codec")].to_owned(), row[at("bytes_per_vector")].to_owned())).collect();
+    let expected = [("binary/128", "16"), ("binary/64", "8"), ("float32", "128"), ("int8", "32"), ("pq/8", "8")];
+    assert_eq!(bytes, expected.map(|(codec, bytes)| (codec.to_owned(), bytes.to_owned())).into());
+
+    bench.ok(&["report", "sweep.yaml", "--out", "out.html"]);
+    let page = fs::read_to_string(bench.path("out.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("binary/128") && !page.contains("src=\"http"));
+    assert!(files(&bench.path("out.plots")).iter().any(|file| file.extension().is_some_and(|end| end == "png")));
+}
+
+#[test]
+fn a_finished_sweep_runs_nothing_again_and_a_new_codec_only_itself() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    let attempts = bench.attempts().len();
+    let table = bench.table();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    assert_eq!(bench.attempts().len(), attempts, "nothing runs twice");
+    assert_eq!(bench.table(), table);
+
+    bench.write("sweep.yaml", MANIFEST.replace("{ bytes: 8 }", "{ bytes: [8, 16] }"));
+    let plan = json(&bench.ok(&["plan", "sweep.yaml", "--json"]));
+    let to_run = |kind: &str| {
+        let jobs = plan["jobs"].as_array().unwrap();
+        jobs.iter().find(|job| job["kind"] == kind).unwrap()["to_run"].as_u64().unwrap()
+    };
+    assert_eq!([to_run("embed"), to_run("compress"), to_run("retrieve"), to_run("measure")], [0, 1, 1, 1]);
+    assert_eq!(bench.attempts().len(), attempts, "planning runs nothing");
+    let reasons = plan["reasons"].to_string();
+    assert!(reasons.contains("codec"), "{reasons}");
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    assert_eq!(bench.attempts().len(), attempts + 3);
+    assert!(bench.table().starts_with(table.split_once("model=tiny,dataset=pocket,codec=pq/8").unwrap().0));
+}
+
+#[test]
+fn the_table_does_not_depend_on_slots_or_threads() {
+    let tables = [["1", "1"], ["2", "1"], ["1", "2"], ["3", "2"]].map(|[slots, threads]| {
+        let bench = Bench::new();
+        bench.ok(&["run", "sweep.yaml", "--quiet", "--slots", slots, "--threads", threads]);
+        bench.table()
+    });
+    for table in &tables {
+        assert_eq!(table, &tables[0]);
+    }
+}
+
+#[test]
+fn reading_commands_speak_json_and_text() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    let status = json(&bench.ok(&["status", "--json"]));
+    assert_eq!(status["cells"], status["cells_done"]);
+    let id = status["sweep"].as_str().unwrap().to_owned();
+    let by_id = json(&bench.ok(&["status", &id[..8], "--json"]));
+    assert_eq!(by_id["sweep"], status["sweep"]);
+    assert!(bench.ok(&["status", "sweep.yaml"]).contains("7 of 7 cells done"));
+
+    let cell = "model=tiny,dataset=pocket,codec=pq/8";
+    let why = bench.ok(&["explain", cell]);
+    assert!(why.contains("measure") && why.contains("embed") && why.contains("done"), "{why}");
+    let why = json(&bench.ok(&["explain", "codec=int8", "sweep.yaml", "--json"]));
+    assert_eq!(why["cell"], "model=tiny,dataset=pocket,codec=int8");
+
+    let rows = json(&bench.ok(&["export", "--format", "json"]));
+    assert_eq!(rows.as_array().unwrap().len(), 35);
+    bench.ok(&["export", "--format", "parquet", "--out", "table.parquet"]);
+    assert_eq!(&fs::read(bench.path("table.parquet")).unwrap()[..4], b"PAR1");
+    bench.ok(&["export", "--format", "trec", "--out", "runs"]);
+    let runs = files(&bench.path("runs"));
+    assert_eq!(runs.iter().filter(|file| file.extension().is_some_and(|end| end == "run")).count(), 7);
+    assert_eq!(runs.iter().filter(|file| file.extension().is_some_and(|end| end == "qrels")).count(), 1);
+    let schema = json(&bench.ok(&["schema"]));
+    assert!(schema["properties"]["codecs"].is_object());
+}
+
+#[test]
+fn a_damaged_or_lost_blob_is_made_again_and_nothing_else() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    let table = bench.table();
+    let attempts = bench.attempts();
+    let embedding = |nth: usize| {
+        let outcomes = bench.outcomes();
+        let embeds: Vec<&Value> = outcomes.iter().filter(|outcome| outcome["kind"] == "embed" && outcome["generation"] == 0).collect();
+        let blob = embeds[nth]["produced"]["artifact"][0]["blob"].as_str().unwrap().to_owned();
+        files(&bench.path(".bitsweep/blobs")).into_iter().find(|file| file.ends_with(&blob)).unwrap()
+    };
+    // One is damaged in a bit, one is lost.
+    let damaged = embedding(0);
+    let mut bytes = fs::read(&damaged).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    fs::remove_file(embedding(1)).unwrap();
+    // A new codec has to read them.
+    bench.write("sweep.yaml", MANIFEST.replace("{ bytes: 8 }", "{ bytes: [8, 16] }"));
+    let output = bench.run(&["run", "sweep.yaml"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("made again"), "{}", text(&output.stderr));
+    let revoked = files(&bench.path(".bitsweep/revoked")).len();
+    assert_eq!(revoked, 2);
+    // Both embeddings again, and the three new jobs; attempts that found the damage are on record too.
+    let committed = bench.attempts().iter().filter(|attempt| attempt.verdict.as_ref().is_some_and(|v| v == "committed")).count();
+    assert_eq!(committed, attempts.len() + 2 + 3);
+    assert!(bench.table().starts_with(table.split_once("model=tiny,dataset=pocket,codec=pq/8").unwrap().0));
+}
+
+#[test]
+fn verify_finds_damage_that_nothing_reads() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    let table = bench.table();
+    let outcome = bench.outcomes().into_iter().find(|outcome| outcome["kind"] == "retrieve").unwrap();
+    let blob = outcome["produced"]["artifact"][0]["blob"].as_str().unwrap().to_owned();
+    let file = files(&bench.path(".bitsweep/blobs")).into_iter().find(|file| file.ends_with(&blob)).unwrap();
+    fs::write(&file, b"not a run").unwrap();
+    bench.ok(&["run", "sweep.yaml", "--quiet", "--verify"]);
+    assert_eq!(bench.table(), table);
+    assert_ne!(fs::read(&file).unwrap(), b"not a run");
+}
+
+#[test]
+fn gc_deletes_only_what_no_plan_needs() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    let table = bench.table();
+    let first = json(&bench.ok(&["status", "--json"]))["sweep"].as_str().unwrap().to_owned();
+    bench.write("sweep.yaml", MANIFEST.replace("  - pq: { bytes: 8 }\n", ""));
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    bench.ok(&["gc"]);
+    assert_eq!(bench.ok(&["export", &first, "--format", "csv"]), table, "both plans are roots");
+
+    let before = bench.outcomes().len();
+    let dry = json(&bench.ok(&["gc", "--forget", &first, "--dry-run", "--json"]));
+    assert!(dry["removed"].as_u64().unwrap() > 0);
+    assert_eq!(bench.outcomes().len(), before, "a dry run deletes nothing");
+    bench.ok(&["gc", "--forget", &first]);
+    assert_eq!(bench.outcomes().len(), before - 3, "compress, retrieve, measure of pq/8");
+    let attempts = bench.attempts().len();
+    bench.ok(&["run", "sweep.yaml", "--quiet", "--verify"]);
+    assert_eq!(bench.attempts().len(), attempts, "all that is needed is still there");
+}
+
+#[test]
+fn a_second_run_of_one_store_is_told_to_wait() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    let lock = fs::OpenOptions::new().write(true).open(bench.path(".bitsweep/lock")).unwrap();
+    lock.lock().unwrap();
+    let output = bench.run(&["run", "sweep.yaml"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("uses this store"), "{}", text(&output.stderr));
+    assert!(bench.run(&["status"]).status.success(), "readers take no lock");
+}
+
+#[test]
+fn ctrl_c_stops_and_the_next_run_continues() {
+    let bench = Bench::new();
+    let whole = Bench::new();
+    whole.ok(&["run", "sweep.yaml", "--quiet"]);
+    let child = bench.command(&["run", "sweep.yaml", "--quiet"]).spawn().unwrap();
+    // As soon as the first attempt is on record.
+    while files(&bench.path(".bitsweep/attempts")).is_empty() {
+        std::thread::yield_now();
+    }
+    let id = i32::try_from(child.id()).unwrap();
+    let kill = std::process::Command::new("kill").args(["-INT", &id.to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    assert!(matches!(output.status.code(), Some(75 | 0)), "{:?}", output.status);
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    assert_eq!(bench.table(), whole.table());
+    for attempt in bench.attempts() {
+        assert!(attempt.verdict.is_some(), "an attempt that is stopped says so");
+    }
+}
+
+#[test]
+fn the_lock_holds_sources_still() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    let lock = fs::read_to_string(bench.path("sweep.yaml.lock")).unwrap();
+    assert!(lock.contains("\"version\": 1"));
+    let corpus = fs::read_to_string(bench.path("pocket/corpus.jsonl")).unwrap();
+    bench.write("pocket/corpus.jsonl", corpus.replace("Sourdough", "Sour dough"));
+    let output = bench.run(&["run", "sweep.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("corpus.jsonl") && said.contains("--update-lock") && said.matches("sha256").count() >= 1, "{said}");
+    bench.ok(&["run", "sweep.yaml", "--quiet", "--update-lock"]);
+    assert_ne!(fs::read_to_string(bench.path("sweep.yaml.lock")).unwrap(), lock);
+    // The sources may go: the lock and the store are enough.
+    fs::remove_dir_all(bench.path("pocket")).unwrap();
+    fs::remove_dir_all(bench.path("tiny")).unwrap();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+}
+
+#[test]
+fn records_are_versioned() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    for folder in ["plans", "outcomes", "attempts"] {
+        for file in files(&bench.path(".bitsweep").join(folder)) {
+            assert_eq!(record(&file)["version"], 1, "{}", file.display());
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A folder with a manifest, a tiny model and a small dataset, and the command run in it.
+
+#![expect(dead_code, reason = "each test binary uses a part of this")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use bitsweep_models::tiny::{TinyModel, write_tiny_model};
+use serde_json::Value;
+
+/// A place to run sweeps in.
+pub struct Bench {
+    folder: tempfile::TempDir,
+}
+
+/// A small manifest with every codec family.
+pub const MANIFEST: &str = "\
+sweep: bench
+models:
+  tiny: { source: file:tiny }
+datasets:
+  pocket: { source: file:pocket }
+codecs:
+  - float32
+  - int8
+  - binary: { bits: [64, 128], seeds: 2 }
+  - pq: { bytes: 8 }
+measures: [nDCG@10, Recall@10, MRR@10, MRR, Overlap@10]
+";
+
+impl Bench {
+    /// The shipped collection under a tiny model.
+    pub fn new() -> Self {
+        let bench = Self::empty();
+        write_tiny_model(&bench.path("tiny"), &TinyModel::default()).expect("the model can be written");
+        copy(&repository().join("examples/data/pocket"), &bench.path("pocket"));
+        bench.write("sweep.yaml", MANIFEST);
+        bench
+    }
+
+    /// Nothing.
+    pub fn empty() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder for the test") }
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file, and the folders above it.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("folders can be made");
+        fs::write(path, content).expect("files can be written");
+    }
+
+    /// `bitsweep ARGS` in the folder, not yet started.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bitsweep"));
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("BITSWEEP_") || name.starts_with("HF_") {
+                command.env_remove(name);
+            }
+        }
+        // A test must not find the models of whoever runs it.
+        command.env("HOME", self.folder.path()).env_remove("XDG_CACHE_HOME");
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("bitsweep starts")
+    }
+
+    /// Runs it, expects exit code 0, returns standard output.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "bitsweep {args:?}: {:?}\n{}", output.status, text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// The exported table.
+    pub fn table(&self) -> String {
+        self.ok(&["export", "sweep.yaml", "--format", "csv"])
+    }
+
+    /// All attempt records of the store, start and end by attempt.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        let mut attempts: BTreeMap<String, Attempt> = BTreeMap::new();
+        for file in files(&self.path(".bitsweep/attempts")) {
+            let record = record(&file);
+            let nonce = record["attempt"].as_str().expect("a record names its attempt").to_owned();
+            let attempt = attempts.entry(nonce).or_default();
+            attempt.key = record["key"].as_str().expect("a record names its job").to_owned();
+            match record.get("verdict") {
+                Some(verdict) => attempt.verdict = Some(verdict.clone()),
+                None => attempt.started = record["started_at"].as_u64(),
+            }
+        }
+        attempts.into_values().collect()
+    }
+
+    /// Keys of committed outcomes with the attempt that made them.
+    pub fn outcomes(&self) -> Vec<Value> {
+        files(&self.path(".bitsweep/outcomes")).iter().map(|file| record(file)).collect()
+    }
+}
+
+/// One attempt, as its records say.
+#[derive(Clone, Debug, Default)]
+pub struct Attempt {
+    /// The job.
+    pub key: String,
+    /// Seconds since 1970 of its start.
+    pub started: Option<u64>,
+    /// How it ended; `None`: killed.
+    pub verdict: Option<Value>,
+}
+
+/// The repository's root.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Real data for tests, or `None` after saying that the test is skipped. In CI its absence is a failure.
+pub fn test_data(name: &str) -> Option<PathBuf> {
+    let base = std::env::var_os("BITSWEEP_TEST_DATA").map_or_else(|| repository().join("../shared/data"), PathBuf::from);
+    found(base.join(name))
+}
+
+/// A model folder made by scripts/test-models; see [`test_data`].
+pub fn test_model(name: &str) -> Option<PathBuf> {
+    let base = std::env::var_os("BITSWEEP_TEST_MODELS").map_or_else(|| repository().join("target/test-models"), PathBuf::from);
+    found(base.join(name))
+}
+
+fn found(path: PathBuf) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("CI").is_none(), "{} is missing", path.display());
+    println!("SKIPPED: {} is missing", path.display());
+    None
+}
+
+/// Bytes as text.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Every file below `folder`, sorted.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.path().is_dir() { folders.push(entry.path()) } else { found.push(entry.path()) }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The content of a stored record.
+pub fn record(file: &Path) -> Value {
+    let value: Value = serde_json::from_slice(&fs::read(file).expect("a record can be read")).expect("a record is JSON");
+    value.get("record").cloned().unwrap_or(value)
+}
+
+/// Copies a folder.
+pub fn copy(from: &Path, to: &Path) {
+    for file in files(from) {
+        let target = to.join(file.strip_prefix(from).expect("below the folder"));
+        fs::create_dir_all(target.parent().expect("a file has a folder")).expect("folders can be made");
+        fs::copy(&file, target).expect("files can be copied");
+    }
+}

@@ -1,0 +1,38 @@
+//! Codecs and search: binary codes, Hamming kernels, Faiss.
+//!
+//! Owns: what a codec does to vectors, the index files, and exhaustive search with all ties kept. Does not own: where
+//! vectors come from (`bitsweep_models`), what a ranking is worth (`bitsweep_measures`), the names and weights of codecs
+//! (`bitsweep_proto::Codec`), or any approximate search structure: a study of codecs must not mix in the errors of a graph
+//! or of an inverted file, so every search here looks at every document.
+//!
+//! ```
+//! use bitsweep_proto::Codec;
+//! use bitsweep_vectors::{Matrix, build};
+//!
+//! let documents = Matrix::new(3, 2, vec![1.0, 0.0, 0.0, 1.0, -1.0, 0.0])?;
+//! let queries = Matrix::new(1, 2, vec![0.9, 0.1])?;
+//! let index = build(Codec::Binary { bits: 64, seed: 0 }, documents, &|| false)?;
+//! let hits = index.search(&queries, 1, &|| false)?;
+//! assert_eq!(hits.documents, [0]);
+//! # Ok::<(), bitsweep_vectors::VectorError>(())
+//! ```
+
+mod baseline;
+pub mod binary;
+mod error;
+mod faiss_index;
+pub mod hamming;
+mod hits;
+mod index;
+mod kernels;
+mod matrix;
+mod profile;
+mod threads;
+
+pub use baseline::baseline;
+pub use error::VectorError;
+pub use hits::Hits;
+pub use index::{Index, build};
+pub use kernels::KERNELS_VARIABLE;
+pub use matrix::{Codes, Matrix};
+pub use profile::profile;

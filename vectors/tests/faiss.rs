@@ -1,0 +1,217 @@
+//! Indexes built by Faiss: ties, files, weights, errors, threads.
+
+use std::path::Path;
+
+use bitsweep_proto::{Codec, Digest};
+use bitsweep_vectors::{Index, Matrix, VectorError, build};
+use proptest::prelude::*;
+
+/// Numbers in -½..½ by an explicit formula.
+fn sample(rows: usize, dim: usize, salt: u32) -> Matrix {
+    let value = |i: u32| {
+        let mixed = (i ^ salt.wrapping_mul(0x9E37_79B9)).wrapping_mul(0x85EB_CA6B);
+        ((mixed ^ (mixed >> 15)).wrapping_mul(0xC2B2_AE35) >> 8) as f32 / (1 << 24) as f32 - 0.5
+    };
+    Matrix::new(rows, dim, (0..(rows * dim) as u32).map(value).collect()).unwrap()
+}
+
+fn never() -> bool {
+    false
+}
+
+const CODECS: [Codec; 4] = [Codec::Float32, Codec::Int8, Codec::Pq { bytes: 4 }, Codec::Binary { bits: 64, seed: 1 }];
+
+#[test]
+fn float32_finds_what_sorting_finds() {
+    let (documents, queries) = (sample(500, 24, 1), sample(9, 24, 2));
+    let index = Index::flat(documents.clone()).unwrap();
+    let hits = index.search(&queries, 10, &never).unwrap();
+    for (query, (found, scores)) in hits.iter().enumerate() {
+        let dot = |row: usize| -> f64 {
+            queries.row(query).iter().zip(documents.row(row)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        };
+        let mut all: Vec<usize> = (0..500).collect();
+        all.sort_by(|a, b| dot(*b).total_cmp(&dot(*a)));
+        assert_eq!(found, all[..10].iter().map(|row| *row as u32).collect::<Vec<_>>());
+        for (row, score) in all.iter().zip(scores) {
+            assert!((dot(*row) - f64::from(*score)).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn scores_do_not_depend_on_the_batch_or_the_depth() {
+    let (documents, queries) = (sample(400, 32, 1), sample(45, 32, 2));
+    for codec in CODECS {
+        let index = build(codec, documents.clone(), &never).unwrap();
+        let all = index.search(&queries, 400, &never).unwrap();
+        for query in 0..queries.rows {
+            let alone = Matrix::new(1, 32, queries.row(query).to_vec()).unwrap();
+            let (documents, scores) = all.get(query);
+            let shallow = index.search(&alone, 7, &never).unwrap();
+            assert_eq!(shallow.documents, documents[..shallow.documents.len()], "{codec}");
+            assert_eq!(shallow.scores, scores[..shallow.scores.len()], "{codec}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Each document stands several times, far apart, so every cut goes through a tied group.
+    #[test]
+    fn the_tied_group_at_the_cut_is_whole(copies in 1usize..60, depth in 1usize..50, which in 0usize..4) {
+        let distinct = sample(300, 16, 3);
+        let documents = Matrix::new(300 * copies, 16, distinct.data.repeat(copies)).unwrap();
+        let codec = CODECS[if copies > 8 { which % 2 * 3 } else { which }];
+        let index = build(codec, documents, &never).unwrap();
+        let queries = sample(3, 16, 4);
+        let hits = index.search(&queries, depth, &never).unwrap();
+        let everything = index.search(&queries, 300 * copies, &never).unwrap();
+        for ((documents, scores), (all, all_scores)) in hits.iter().zip(everything.iter()) {
+            let cut = all_scores[depth - 1];
+            let wanted = all_scores.partition_point(|score| *score >= cut);
+            prop_assert_eq!(documents, &all[..wanted]);
+            prop_assert_eq!(scores, &all_scores[..wanted]);
+            prop_assert!(wanted >= depth && wanted.is_multiple_of(copies));
+            for pair in 1..wanted {
+                let ordered = scores[pair - 1] > scores[pair]
+                    || scores[pair - 1] == scores[pair] && documents[pair - 1] < documents[pair];
+                prop_assert!(ordered);
+            }
+        }
+    }
+}
+
+#[test]
+fn indexes_read_back_and_weigh_what_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let (documents, queries) = (sample(300, 32, 1), sample(5, 32, 2));
+    // Bytes of the file's header, counted from Faiss' format (and the length of safetensors' JSON).
+    for (codec, header) in CODECS.into_iter().zip([45, 81, 86, 8 + 64]) {
+        let index = build(codec, documents.clone(), &never).unwrap();
+        let (path, again) = (folder.path().join("index"), folder.path().join("again"));
+        index.save(&path).unwrap();
+        let read = Index::load(codec, 32, &path).unwrap();
+        read.save(&again).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&again).unwrap(), "{codec}");
+        assert_eq!(index.search(&queries, 9, &never).unwrap(), read.search(&queries, 9, &never).unwrap(), "{codec}");
+        assert_eq!((read.rows(), read.dim(), read.codec()), (300, 32, codec));
+        let footprint = codec.footprint(32);
+        assert_eq!(read.footprint(), footprint);
+        let in_file = if codec.is_exact() { 0 } else { footprint.shared_bytes };
+        let len = std::fs::metadata(&path).unwrap().len();
+        assert_eq!(len, 300 * footprint.bytes_per_vector + in_file + header, "{codec}");
+    }
+}
+
+#[test]
+fn wrong_files_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let load = |codec, dim, path: &Path| Index::load(codec, dim, path).err().expect("it cannot be loaded").to_string();
+    for codec in CODECS {
+        let missing = load(codec, 32, &path.with_extension("none"));
+        assert!(missing.starts_with("failed to read "), "{missing}");
+        build(codec, sample(300, 32, 1), &never).unwrap().save(&path).unwrap();
+        for other in CODECS.into_iter().filter(|other| *other != codec) {
+            let message = load(other, 32, &path);
+            assert!(message.contains(&format!("is not an index of codec {other}")), "{message}");
+        }
+        let whole = std::fs::read(&path).unwrap();
+        for len in [0, 3, 40, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..len]).unwrap();
+            let message = load(codec, 32, &path);
+            assert!(message.contains("is not an index") || message.contains("faiss failed to read"), "{message}");
+        }
+    }
+    build(Codec::Int8, sample(9, 32, 1), &never).unwrap().save(&path).unwrap();
+    let message = load(Codec::Int8, 31, &path);
+    assert!(message.ends_with("is not an index of codec int8: it has 32 dimensions, 31 are expected"), "{message}");
+    let pq8 = Codec::Pq { bytes: 8 };
+    build(Codec::Pq { bytes: 4 }, sample(300, 32, 1), &never).unwrap().save(&path).unwrap();
+    let message = load(pq8, 32, &path);
+    assert!(message.starts_with("codec pq/8 was built with"), "{message}");
+    let binary = Codec::Binary { bits: 128, seed: 1 };
+    build(Codec::Binary { bits: 64, seed: 1 }, sample(3, 32, 1), &never).unwrap().save(&path).unwrap();
+    let message = load(binary, 32, &path);
+    assert!(message.ends_with("tensor \"codes\" is U8 [3, 8], uint8 with 16 bytes a row is expected"), "{message}");
+}
+
+#[test]
+fn bad_input_is_named() {
+    let error = |codec, documents| build(codec, documents, &never).err().expect("it cannot be built").to_string();
+    let few = error(Codec::Pq { bytes: 4 }, sample(255, 32, 1));
+    assert_eq!(few, "codec pq/4 trains on the documents and needs at least 256 of them, the corpus has 255");
+    assert!(build(Codec::Pq { bytes: 4 }, sample(256, 32, 1), &never).is_ok());
+    let none = error(Codec::Int8, sample(0, 32, 1));
+    assert_eq!(none, "codec int8 trains on the documents and needs at least 1 of them, the corpus has 0");
+    let unfit = error(Codec::Pq { bytes: 5 }, sample(300, 32, 1));
+    assert!(unfit.starts_with("codec pq/5 does not fit: pq needs a dimension that its bytes divide"), "{unfit}");
+    let unfit = error(Codec::Binary { bits: 12, seed: 0 }, sample(300, 32, 1));
+    assert!(unfit.contains("multiple of 8"), "{unfit}");
+    for codec in CODECS {
+        let mut documents = sample(300, 32, 1);
+        documents.data[32 * 7 + 3] = f32::NAN;
+        let expected = "row 7 has NaN in dimension 3 (both from 0): vectors must be finite";
+        assert_eq!(error(codec, documents.clone()), expected);
+        let index = build(codec, sample(300, 32, 1), &never).unwrap();
+        assert_eq!(index.search(&documents, 5, &never).unwrap_err().to_string(), expected);
+        let message = index.search(&sample(1, 31, 1), 5, &never).unwrap_err().to_string();
+        assert_eq!(message, "queries have 31 dimensions each, 32 are expected");
+        assert!(matches!(index.search(&sample(1, 32, 1), 5, &|| true), Err(VectorError::Stopped)));
+        assert!(matches!(build(codec, sample(300, 32, 1), &|| true), Err(VectorError::Stopped)));
+    }
+    let huge = Matrix::new(2, 1, vec![1e30, -1e30]).unwrap();
+    let message = Index::flat(huge.clone()).unwrap().search(&huge, 1, &never).unwrap_err().to_string();
+    assert!(message.starts_with("query 0 (from 0) has scores that are not finite"), "{message}");
+}
+
+#[test]
+fn small_corpora_and_depths() {
+    for codec in [Codec::Float32, Codec::Int8, Codec::Binary { bits: 64, seed: 1 }] {
+        let index = build(codec, sample(1, 8, 1), &never).unwrap();
+        assert_eq!(index.search(&sample(2, 8, 2), 1000, &never).unwrap().documents, [0, 0], "{codec}");
+        assert_eq!(index.search(&sample(2, 8, 2), 0, &never).unwrap().offsets, [0, 0, 0], "{codec}");
+        assert_eq!(index.search(&sample(0, 8, 2), 5, &never).unwrap().queries(), 0, "{codec}");
+    }
+    let empty = Index::flat(sample(0, 8, 1)).unwrap();
+    assert_eq!(empty.search(&sample(1, 8, 2), 5, &never).unwrap().offsets, [0, 0]);
+}
+
+/// Not a test of its own: [`results_do_not_depend_on_the_number_of_threads`] runs it in other environments.
+#[test]
+fn print_digests() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let (documents, queries) = (sample(5000, 48, 1), sample(40, 48, 2));
+    for codec in [Codec::Float32, Codec::Int8, Codec::Pq { bytes: 1 }, Codec::Pq { bytes: 4 }] {
+        let index = build(codec, documents.clone(), &never).unwrap();
+        index.save(&path).unwrap();
+        let hits = index.search(&queries, 50, &never).unwrap();
+        let scores: Vec<u8> = hits.scores.iter().flat_map(|score| score.to_le_bytes()).collect();
+        println!("digest {codec} {} {}", Digest::of(&std::fs::read(&path).unwrap()), Digest::of(&scores));
+    }
+    println!("digest profile {}", bitsweep_vectors::profile().unwrap().self_test);
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let digests = |threads: &str| {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "print_digests", "--nocapture"])
+            .env("OMP_NUM_THREADS", threads)
+            .env("OPENBLAS_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<String> = text.lines().filter_map(|l| Some(l[l.find("digest ")?..].to_owned())).collect();
+        assert_eq!(lines.len(), 5, "{text}");
+        lines
+    };
+    let one = digests("1");
+    for threads in ["2", "4"] {
+        assert_eq!(one, digests(threads), "{threads} threads");
+    }
+}

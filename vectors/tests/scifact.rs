@@ -1,0 +1,32 @@
+//! Known answers on full SciFact with the reference vectors of all-MiniLM-L6-v2.
+//!
+//! float32 and int8 and PQ: Python's faiss 1.15 with the factory strings `Flat`, `SQ8`, `PQ8np` … and the metric inner
+//! product. Binary: the reference page, ± 0.01 over seeds. `cargo run -p bitsweep-vectors --example scifact` prints them all.
+
+#[path = "support/scifact.rs"]
+mod support;
+
+use bitsweep_proto::Codec;
+use bitsweep_vectors::build;
+use support::{Scifact, data};
+
+#[test]
+fn quality_is_that_of_the_reference() {
+    let Some(data) = data() else { return };
+    let scifact = Scifact::read(&data);
+    assert_eq!((scifact.documents.rows, scifact.queries.rows), (5183, 300));
+    for (codec, expected, tolerance) in [
+        (Codec::Float32, 0.6451, 0.0002),
+        (Codec::Int8, 0.6442, 0.0005),
+        (Codec::Pq { bytes: 8 }, 0.3703, 0.003),
+        (Codec::Pq { bytes: 16 }, 0.4856, 0.003),
+        (Codec::Binary { bits: 64, seed: 0 }, 0.24, 0.02),
+        (Codec::Binary { bits: 128, seed: 0 }, 0.38, 0.02),
+        (Codec::Binary { bits: 256, seed: 0 }, 0.49, 0.02),
+        (Codec::Binary { bits: 512, seed: 0 }, 0.58, 0.02),
+    ] {
+        let index = build(codec, scifact.documents.clone(), &|| false).unwrap();
+        let found = scifact.ndcg(&index.search(&scifact.queries, 10, &|| false).unwrap());
+        assert!((found - expected).abs() <= tolerance, "{codec}: {found} for {expected} ± {tolerance}");
+    }
+}

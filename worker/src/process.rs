@@ -1,0 +1,222 @@
+//! The supervisor's side of a child process: starting it, talking to it, learning how it ended.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bitsweep_proto::profile::Profiles;
+use bitsweep_proto::wire::{self, FromChild, MESSAGE_LIMIT, ToChild, WireError};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::error::WorkerError;
+
+/// Self-tests and start-up take a second or two; a machine that is swapping may take longer.
+const HELLO_LIMIT: Duration = Duration::from_secs(120);
+
+/// Bytes of standard error that are kept for messages.
+const TAIL_BYTES: usize = 2048;
+
+/// The program that children run, and how wide.
+#[derive(Clone, Debug)]
+pub struct ChildProgram {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Threads that it computes with.
+    pub threads: usize,
+}
+
+impl ChildProgram {
+    /// This very program with its hidden subcommand `child`. On Linux by `/proc/self/exe`: a program that is rebuilt
+    /// while it runs must not start children of another version.
+    pub fn this(threads: usize) -> io::Result<Self> {
+        let itself = PathBuf::from("/proc/self/exe");
+        let program = if itself.exists() { itself } else { std::env::current_exe()? };
+        let args = ["child".into(), "--threads".into(), threads.to_string().into()];
+        Ok(Self { program, args: args.into(), threads })
+    }
+}
+
+/// Starts a child only to learn what it computes with: for planning.
+pub async fn profiles(program: &ChildProgram) -> Result<Profiles, WorkerError> {
+    let (child, profiles) = Child::start(program).await?;
+    child.end().await;
+    Ok(profiles)
+}
+
+/// A running child process. Killed when dropped.
+pub(crate) struct Child {
+    process: tokio::process::Child,
+    /// Its process id.
+    pub(crate) pid: u32,
+    to: ChildStdin,
+    from: mpsc::Receiver<Result<FromChild, WireError>>,
+    said: JoinHandle<()>,
+    tail: Tail,
+}
+
+impl Child {
+    /// Starts a child and waits until it is ready; also says what it computes with.
+    pub(crate) async fn start(program: &ChildProgram) -> Result<(Self, Profiles), WorkerError> {
+        let failed = |message: String| WorkerError::Child { message };
+        let threads = program.threads.to_string();
+        let mut process = Command::new(&program.program)
+            .args(&program.args)
+            // Results must not depend on how wide a library likes to run; our own loops take `threads`.
+            .envs([("OPENBLAS_NUM_THREADS", "1"), ("OMP_NUM_THREADS", "1"), ("RAYON_NUM_THREADS", threads.as_str())])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed(format!("{}: {error}", program.program.display())))?;
+        let taken = (process.stdin.take(), process.stdout.take(), process.stderr.take(), process.id());
+        let (Some(to), Some(stdout), Some(stderr), Some(pid)) = taken else {
+            return Err(failed("it has no pipes".to_owned()));
+        };
+        let (sender, mut from) = mpsc::channel(16);
+        tokio::spawn(read_frames(stdout, sender));
+        let tail = Tail::default();
+        let said = tokio::spawn(tail.clone().follow(stderr, pid));
+        let hello = timeout(HELLO_LIMIT, from.recv()).await;
+        let mut child = Self { process, pid, to, from, said, tail };
+        match hello {
+            Ok(Some(Ok(FromChild::Hello { profiles }))) => Ok((child, profiles)),
+            Ok(Some(Ok(other))) => Err(failed(format!("it greets with {other:?}"))),
+            Ok(Some(Err(error))) => Err(failed(format!("{error} ({})", child.how_it_ended().await))),
+            Ok(None) => Err(failed(child.how_it_ended().await)),
+            Err(_) => Err(failed(format!("no answer within {} s", HELLO_LIMIT.as_secs()))),
+        }
+    }
+
+    /// Sends a message. An error means that the child is gone: [`Child::next`] tells.
+    pub(crate) async fn send(&mut self, message: &ToChild) -> Result<(), WireError> {
+        if matches!(message, ToChild::Run(_)) {
+            self.tail.clear();
+        }
+        let bytes = wire::encode(message)?;
+        let length = u32::try_from(bytes.len()).map_err(|_| WireError::TooLong(bytes.len()))?;
+        self.to.write_all(&length.to_le_bytes()).await?;
+        self.to.write_all(&bytes).await?;
+        Ok(self.to.flush().await?)
+    }
+
+    /// The next message; `None` once the child has closed its pipe, and an error where it talks garbage: either way it
+    /// is broken. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Option<Result<FromChild, WireError>> {
+        self.from.recv().await
+    }
+
+    /// Ends what is left of the process and says how it ended, with the last that it wrote to standard error.
+    pub(crate) async fn how_it_ended(&mut self) -> String {
+        // The pipe closes a moment before the process is gone.
+        let how = match timeout(Duration::from_secs(5), self.process.wait()).await {
+            Ok(Ok(status)) => describe(status),
+            Ok(Err(error)) => format!("cannot be waited for: {error}"),
+            Err(_) => {
+                let _ = self.process.kill().await;
+                "closed its pipe without ending".to_owned()
+            }
+        };
+        let _ = timeout(Duration::from_secs(5), &mut self.said).await;
+        let last = self.tail.text();
+        if last.is_empty() { how } else { format!("{how}; it last said: {last}") }
+    }
+
+    /// Kills the process and waits until it is gone.
+    pub(crate) async fn end(mut self) {
+        let _ = self.process.kill().await;
+    }
+}
+
+async fn read_frames(mut from: ChildStdout, to: mpsc::Sender<Result<FromChild, WireError>>) {
+    while let Some(message) = read_frame(&mut from).await.transpose() {
+        let broken = message.is_err();
+        if to.send(message).await.is_err() || broken {
+            return;
+        }
+    }
+}
+
+/// One frame as [`wire::write_frame`] writes it; `None` at the end of the pipe. A frame cut off by the child's death is
+/// the end of the pipe too.
+async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> Result<Option<FromChild>, WireError> {
+    let ended = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    let length = match from.read_u32_le().await {
+        Err(error) if ended(&error) => return Ok(None),
+        read => read? as usize,
+    };
+    if length > MESSAGE_LIMIT {
+        return Err(WireError::TooLong(length));
+    }
+    let mut bytes = vec![0; length];
+    match from.read_exact(&mut bytes).await {
+        Err(error) if ended(&error) => Ok(None),
+        read => {
+            read?;
+            wire::decode(&bytes).map(Some)
+        }
+    }
+}
+
+/// The last bytes that a child wrote to standard error.
+#[derive(Clone, Default)]
+struct Tail(Arc<Mutex<Vec<u8>>>);
+
+impl Tail {
+    /// Reads to the end; everything goes to the log as well.
+    async fn follow(self, mut from: ChildStderr, pid: u32) {
+        let mut piece = [0u8; 4096];
+        while let Ok(count @ 1..) = from.read(&mut piece).await {
+            tracing::debug!(pid, "{}", String::from_utf8_lossy(&piece[..count]).trim_end());
+            let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            bytes.extend_from_slice(&piece[..count]);
+            let surplus = bytes.len().saturating_sub(TAIL_BYTES);
+            bytes.drain(..surplus);
+        }
+    }
+
+    fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).trim().to_owned()
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => match signal_name(signal) {
+            Some(name) => format!("ended by {name}"),
+            None => format!("ended by signal {signal}"),
+        },
+        (None, Some(101)) => "panicked (exit code 101)".to_owned(),
+        (None, code) => format!("exited with code {}", code.unwrap_or_default()),
+    }
+}
+
+/// The signals that end a process of ours in practice.
+fn signal_name(signal: i32) -> Option<&'static str> {
+    use rustix::process::Signal;
+    let named = [
+        (Signal::KILL, "SIGKILL (killed from outside; often: the machine ran out of memory)"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::ILL, "SIGILL (an instruction that this processor lacks)"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::XCPU, "SIGXCPU (CPU time limit)"),
+    ];
+    named.iter().find(|(known, _)| known.as_raw() == signal).map(|(_, name)| *name)
+}

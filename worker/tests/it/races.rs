@@ -1,0 +1,36 @@
+//! Two workers that do not know of each other.
+
+use bitsweep_backends::Notice;
+use bitsweep_proto::Verdict;
+
+use crate::site::{Site, child};
+
+/// Both children are in the middle of the job before either goes on, and make different bytes. One outcome counts, all of
+/// its blobs are there, and both ledgers hear of it.
+#[tokio::test]
+async fn of_two_workers_one_commits() {
+    let site = Site::new().await;
+    let other = site.another().await;
+    let work = site.imported(3).await;
+    let fifo = site.folder.path().join("fifo");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let part = |end| child(&["meets", fifo.to_str().unwrap(), end]);
+    let (first, second) = tokio::join!(site.attempt(&work, part("r")), other.attempt(&work, part("w")));
+    for (ending, _) in [&first, &second] {
+        assert_eq!(*ending, Notice::Adopted { key: work.key, generation: 0 });
+    }
+    assert_eq!((first.1.committed + second.1.committed, first.1.discarded + second.1.discarded), (1, 1));
+
+    let outcome = site.outcome(work.key).await;
+    let ends = site.ends(work.key).await;
+    let of = |verdict: Verdict| ends.iter().filter(|end| end.verdict == verdict).collect::<Vec<_>>();
+    assert_eq!(of(Verdict::Committed).len(), 1);
+    assert_eq!(of(Verdict::Discarded).len(), 1);
+    assert_eq!(of(Verdict::Committed)[0].attempt, outcome.attempt);
+    for (row, (name, text)) in site.artifact(&outcome).await.into_iter().enumerate() {
+        assert_eq!(name, format!("chunk/{row:09}"));
+        assert!(text == format!("{name}rtext") || text == format!("{name}wtext"), "{text}");
+    }
+    assert_eq!(site.store.checkpoints(work.key).await.unwrap(), []);
+}

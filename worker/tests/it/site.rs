@@ -1,0 +1,222 @@
+//! Where workers work: a store, a ledger, a queue; and jobs to work on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitsweep_backends::store::faults::Faulty;
+use bitsweep_backends::{InProcessLedger, InProcessQueue, Ledger, Notice, Queue, Store};
+use bitsweep_proto::job::{Class, Embed, InputKey, Spec, Texts, push_input};
+use bitsweep_proto::lock::Pooling;
+use bitsweep_proto::profile::{Profile, Profiles};
+use bitsweep_proto::wire::Ticket;
+use bitsweep_proto::work::{Work, WorkInput, WorkSource};
+use bitsweep_proto::{AttemptEnd, Digest, JobKey, Outcome};
+use bitsweep_worker::{ChildProgram, Settings, Worker, WorkerError, WorkerReport};
+use object_store::local::LocalFileSystem;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// The program with the parts.
+pub(crate) fn child(args: &[&str]) -> ChildProgram {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_bitsweep-child-for-tests"));
+    ChildProgram { program, args: args.iter().map(Into::into).collect(), threads: 1 }
+}
+
+/// A store with a ledger and a queue.
+pub(crate) struct Site {
+    pub(crate) folder: Arc<TempDir>,
+    pub(crate) store: Store,
+    pub(crate) ledger: Arc<InProcessLedger>,
+    pub(crate) queue: Arc<InProcessQueue>,
+}
+
+impl Site {
+    pub(crate) async fn new() -> Self {
+        Self::on(Arc::new(tempfile::tempdir().unwrap())).await
+    }
+
+    /// Another ledger and queue on the same store.
+    pub(crate) async fn another(&self) -> Self {
+        Self::on(Arc::clone(&self.folder)).await
+    }
+
+    async fn on(folder: Arc<TempDir>) -> Self {
+        let store = Store::open(folder.path().join("store").to_str().unwrap()).await.unwrap();
+        Self { folder, store, ledger: Arc::default(), queue: Arc::default() }
+    }
+
+    /// A site whose store can be made to fail.
+    pub(crate) async fn faulty() -> (Self, Faulty) {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let place = folder.path().join("store");
+        std::fs::create_dir(&place).unwrap();
+        let faulty = Faulty::new(Arc::new(LocalFileSystem::new_with_prefix(&place).unwrap()), Vec::new());
+        let store = Store::with_objects(Arc::new(faulty.clone()), Some(place)).await.unwrap();
+        (Self { folder, store, ledger: Arc::default(), queue: Arc::default() }, faulty)
+    }
+
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.folder.path().join("scratch")
+    }
+
+    /// A running worker of one slot.
+    pub(crate) fn worker(&self, child: ChildProgram) -> Running {
+        self.worker_with(self.settings(child))
+    }
+
+    pub(crate) fn settings(&self, child: ChildProgram) -> Settings {
+        Settings {
+            slots: 1,
+            classes: vec![Class::Gpu, Class::Cpu],
+            lease: Duration::from_secs(60),
+            beat: Duration::from_millis(5),
+            stop_limit: Duration::from_secs(60),
+            scratch: self.scratch(),
+            child,
+        }
+    }
+
+    pub(crate) fn worker_with(&self, settings: Settings) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        let (queue, ledger) = (Arc::clone(&self.queue), Arc::clone(&self.ledger));
+        let worker = Worker { queue, ledger, store: self.store.clone(), settings, stop: stopped };
+        Running { stop, task: tokio::spawn(worker.run()) }
+    }
+
+    pub(crate) async fn offer(&self, work: &Work) {
+        self.ledger.offer(work.clone()).await.unwrap();
+        self.queue.publish(Ticket { key: work.key, class: work.class() }).await.unwrap();
+    }
+
+    /// The first notice on which `wanted` has an opinion; those before it are dropped.
+    pub(crate) async fn notice<T>(&self, wanted: impl Fn(&Notice) -> Option<T>) -> T {
+        loop {
+            for notice in self.ledger.notices().await.unwrap() {
+                if let Some(found) = wanted(&notice) {
+                    return found;
+                }
+            }
+        }
+    }
+
+    /// The notice that says how an attempt on `key` ended.
+    pub(crate) async fn ending(&self, key: JobKey) -> Notice {
+        let ends = |notice: &Notice| match notice {
+            Notice::Adopted { key: found, .. } | Notice::Ended { key: found, .. } if *found == key => {
+                Some(notice.clone())
+            }
+            _ => None,
+        };
+        self.notice(ends).await
+    }
+
+    /// Has a worker with `child` make one attempt on `work`.
+    pub(crate) async fn attempt(&self, work: &Work, child: ChildProgram) -> (Notice, WorkerReport) {
+        let worker = self.worker(child);
+        self.offer(work).await;
+        let ending = self.ending(work.key).await;
+        (ending, worker.stop().await.unwrap())
+    }
+
+    /// The end records of `key`.
+    pub(crate) async fn ends(&self, key: JobKey) -> Vec<AttemptEnd> {
+        self.store.attempts(key).await.unwrap().ends
+    }
+
+    pub(crate) async fn outcome(&self, key: JobKey) -> Outcome {
+        self.store.outcome(key).await.unwrap().expect("there is an outcome")
+    }
+
+    /// What the blobs of an artifact hold.
+    pub(crate) async fn artifact(&self, outcome: &Outcome) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for item in &outcome.produced.artifact {
+            let bytes = self.store.read_blob(&item.blob).await.unwrap();
+            assert_eq!(bytes.len() as u64, item.bytes);
+            found.push((item.name.clone(), String::from_utf8(bytes.to_vec()).unwrap()));
+        }
+        found
+    }
+
+    /// Work for a child that plays: `rows` chunks from imported texts.
+    pub(crate) async fn imported(&self, rows: u64) -> Work {
+        let blob = self.store.put_blob("text".into()).await.unwrap();
+        embed(rows, ("", WorkSource::Blob(blob)))
+    }
+
+    /// Replaces a blob's bytes by others of the same number.
+    pub(crate) fn damage(&self, blob: &Digest) {
+        let path = self.blob_file(blob);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, bytes.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>()).unwrap();
+    }
+
+    pub(crate) fn blob_file(&self, blob: &Digest) -> PathBuf {
+        let name = blob.to_string();
+        self.store.folder().unwrap().join("blobs").join(&name[..2]).join(&name)
+    }
+}
+
+/// A worker that runs.
+pub(crate) struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<WorkerReport, WorkerError>>,
+}
+
+impl Running {
+    /// Tells it to stop and waits until it has.
+    pub(crate) async fn stop(self) -> Result<WorkerReport, WorkerError> {
+        self.stop.send_replace(true);
+        self.task.await.unwrap()
+    }
+
+    /// Waits until it stops by itself.
+    pub(crate) async fn ended(&mut self) -> Result<WorkerReport, WorkerError> {
+        (&mut self.task).await.unwrap()
+    }
+}
+
+/// What children that play compute with.
+pub(crate) fn profiles() -> Profiles {
+    let profile = |kernels: &str| Profile {
+        device: "cpu".to_owned(),
+        precision: "f32".to_owned(),
+        kernels: kernels.to_owned(),
+        self_test: Digest::of(kernels.as_bytes()),
+    };
+    Profiles { encoder: profile("played encoder"), search: profile("played search") }
+}
+
+/// An embedding by a child that plays.
+pub(crate) fn embed(rows: u64, (item, from): (&str, WorkSource)) -> Work {
+    let spec = Spec::Embed(Embed {
+        texts: Texts::Documents,
+        architecture: "bert".to_owned(),
+        dim: 1,
+        prefix: String::new(),
+        max_tokens: 1,
+        pooling: Pooling::Mean,
+        normalize: true,
+        first_row: 0,
+        rows,
+        chunk_rows: 1,
+    });
+    let inputs = vec![WorkInput { name: "texts".to_owned(), item: item.to_owned(), from }];
+    work(spec, inputs, &profiles())
+}
+
+/// Work for any spec.
+pub(crate) fn work(spec: Spec, inputs: Vec<WorkInput>, profiles: &Profiles) -> Work {
+    let mut fields = spec.fields(profiles);
+    for input in &inputs {
+        let content = match input.from {
+            WorkSource::Blob(blob) => InputKey::Blob(blob),
+            WorkSource::Job(key) => InputKey::Job(key),
+        };
+        push_input(&mut fields, &format!("{}/{}", input.name, input.item), content);
+    }
+    let profile = spec.profile(profiles).cloned();
+    Work { key: fields.key(), spec, fields, inputs, profile, generation: 0 }
+}
