@@ -19,8 +19,8 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let store = Store::open(&folder.to_string_lossy()).await?;
     let profiles = bitsweep_worker::profiles(&ChildProgram::this(1)?).await?;
     let source = prepare::Source { path: &args.manifest, manifest, text, scratch: folder.join("downloads") };
-    let prepared = prepare::prepare(source, &args.sources, &store, profiles).await?;
-    let plan = prepared.plan;
+    let plan = prepare::prepare(source, &args.sources, &store, profiles).await?;
+    let cautions = plan.cautions();
     let known = store.known().await?;
     let summary = bitsweep_plan::summary(&plan, &|key| known.outcomes.contains_key(key));
     let reasons = reasons(&store, &plan).await?;
@@ -28,13 +28,13 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
         let reasons: Vec<_> = reasons.iter().map(|(job, why)| json!({ "job": job, "why": why.to_string(), "nearest": why.nearest })).collect();
         let value = json!({
             "sweep": plan.id(), "name": plan.name, "cells": plan.cells.len(), "jobs": summary.kinds, "matrix": summary.matrix,
-            "profiles": plan.profiles, "reasons": reasons, "warnings": prepared.warnings,
+            "profiles": plan.profiles, "reasons": reasons, "warnings": cautions,
         });
         println!("{value:#}");
         return Ok(Exit::Done);
     }
-    for warning in &prepared.warnings {
-        eprintln!("warning: {warning}");
+    for caution in &cautions {
+        eprintln!("warning: {caution}");
     }
     print!("{}", text_of(&plan, &summary));
     for (job, why) in reasons.iter().take(REASONS_SHOWN) {

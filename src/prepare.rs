@@ -13,14 +13,6 @@ use crate::content::StoreContent;
 use crate::exit::{Exit, Failure, chain};
 use crate::progress::SourceLines;
 
-/// A manifest with its sources resolved and its plan made.
-pub(crate) struct Prepared {
-    /// The plan.
-    pub(crate) plan: Plan,
-    /// What is odd but usable: of the manifest, and of the datasets.
-    pub(crate) warnings: Vec<String>,
-}
-
 /// `sweep.yaml` → `sweep.yaml.lock`.
 pub(crate) fn lock_path(manifest: &Path) -> PathBuf {
     let mut name = manifest.as_os_str().to_owned();
@@ -63,15 +55,10 @@ pub(crate) async fn prepare(
     args: &SourceArgs,
     store: &Store,
     profiles: Profiles,
-) -> Result<Prepared, Failure> {
+) -> Result<Plan, Failure> {
     let lock = resolve(&source, args, store).await?;
-    let mut warnings = Vec::new();
-    for (name, dataset) in &lock.datasets {
-        warnings.extend(dataset.warnings.iter().map(|warning| format!("dataset {name}: {warning}")));
-    }
-    let plan = bitsweep_plan::plan(&source.manifest, &source.text, &lock, &profiles)
-        .map_err(|errors| Failure::wrong(format!("{}: {errors}", source.path.display())))?;
-    Ok(Prepared { plan, warnings })
+    bitsweep_plan::plan(&source.manifest, &source.text, &lock, &profiles)
+        .map_err(|errors| Failure::wrong(format!("{}: {errors}", source.path.display())))
 }
 
 async fn resolve(source: &Source<'_>, args: &SourceArgs, store: &Store) -> Result<Lock, Failure> {

@@ -36,11 +36,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let settings = settings(&args, &folder)?;
     let profiles = bitsweep_worker::profiles(&settings.child).await?;
     let source = prepare::Source { path: &args.manifest, manifest, text, scratch: folder.join("downloads") };
-    let prepared = prepare::prepare(source, &args.sources, &store, profiles).await?;
-    for warning in &prepared.warnings {
-        eprintln!("warning: {warning}");
+    let plan = Arc::new(prepare::prepare(source, &args.sources, &store, profiles).await?);
+    for caution in plan.cautions() {
+        eprintln!("warning: {caution}");
     }
-    let plan = Arc::new(prepared.plan);
     let id = store.put_plan(&plan).await?;
     if args.verify {
         results::verify(&store, &plan).await?;

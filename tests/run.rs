@@ -42,7 +42,7 @@ fn a_manifest_becomes_a_table_and_a_report() {
 
     bench.ok(&["report", "sweep.yaml", "--out", "out.html"]);
     let page = fs::read_to_string(bench.path("out.html")).unwrap();
-    assert!(page.contains("<svg") && page.contains("binary/128") && !page.contains("src=\"http"));
+    assert!(page.contains("<svg") && page.contains("binary&#x2f;128") && !page.contains("src=\"http"));
     assert!(files(&bench.path("out.plots")).iter().any(|file| file.extension().is_some_and(|end| end == "png")));
 }
 
@@ -188,7 +188,7 @@ fn a_second_run_of_one_store_is_told_to_wait() {
     lock.lock().unwrap();
     let output = bench.run(&["run", "sweep.yaml"]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(text(&output.stderr).contains("uses this store"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("uses the store"), "{}", text(&output.stderr));
     assert!(bench.run(&["status"]).status.success(), "readers take no lock");
 }
 

@@ -132,6 +132,32 @@ impl Plan {
     }
 }
 
+/// Documents that Faiss asks for to learn the 256 centroids of a sub-quantiser: 39 for each.
+const PQ_DOCUMENTS: u64 = 39 * 256;
+
+impl Plan {
+    /// What a reader of the results must know: odd things of the datasets, and comparisons that a small corpus makes
+    /// unfair. One sentence each, in the lock's order.
+    pub fn cautions(&self) -> Vec<String> {
+        let mut cautions = Vec::new();
+        for (name, dataset) in &self.lock.datasets {
+            cautions.extend(dataset.warnings.iter().map(|warning| format!("dataset {name}: {warning}")));
+            let documents = dataset.counts.documents;
+            let uses_pq = |planned: &PlannedCell| {
+                planned.cell.dataset() == name && matches!(planned.cell.codec(), Ok(crate::Codec::Pq { .. }))
+            };
+            if documents < PQ_DOCUMENTS && self.cells.iter().any(uses_pq) {
+                cautions.push(format!(
+                    "dataset {name}: pq learns 256 centroids per sub-space from only {documents} documents (Faiss asks for \
+                     {PQ_DOCUMENTS}), so its codebooks partly memorise them: its values here are better than on a large \
+                     corpus, and its shared bytes weigh more than its codes"
+                ));
+            }
+        }
+        cautions
+    }
+}
+
 /// How an input is called in a job's fields: `name`, or `name/item` for a single blob with a name of its own.
 pub fn input_field(input: &Input) -> String {
     if input.item.is_empty() { input.name.clone() } else { format!("{}/{}", input.name, input.item) }

@@ -281,11 +281,16 @@ fn unsent(error: &ureq::Error, url: &str) -> Trouble {
         }
         ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => Trouble::Unreachable(why),
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::ConnectProxyFailed(_) => Trouble::Unreachable(why),
-        ureq::Error::Io(io) if matches!(io.kind(), ErrorKind::ConnectionRefused | ErrorKind::InvalidData) => {
-            Trouble::Unreachable(why)
-        }
+        // Only what breaks a connection that was there may pass: a name that is not found (which has no kind of its own)
+        // stays unknown, and whoever works offline should not wait for the next source.
+        ureq::Error::Io(io) if !breaks_a_connection(io.kind()) => Trouble::Unreachable(why),
         _ => Trouble::Again { why, after: None },
     }
+}
+
+fn breaks_a_connection(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, Interrupted, TimedOut, UnexpectedEof, WouldBlock};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | Interrupted | TimedOut | UnexpectedEof | WouldBlock)
 }
 
 /// A header as text.

@@ -166,10 +166,11 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The content of a stored record.
+/// The content of a stored record: its second line, below the checksum.
 pub fn record(file: &Path) -> Value {
-    let value: Value = serde_json::from_slice(&fs::read(file).expect("a record can be read")).expect("a record is JSON");
-    value.get("record").cloned().unwrap_or(value)
+    let text = fs::read_to_string(file).expect("a record can be read");
+    let (_, record) = text.split_once('\n').expect("a record has two lines");
+    serde_json::from_str(record).expect("a record is JSON")
 }
 
 /// Copies a folder.

@@ -12,7 +12,7 @@ use bitsweep_backends::BackendError;
 use bitsweep_proto::Nonce;
 use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptStart, Verdict};
 use bitsweep_proto::outcome::{Cost, Item};
-use bitsweep_proto::wire::{Done, FromChild, Task, ToChild};
+use bitsweep_proto::wire::{Done, FromChild, Task, ToChild, WireError};
 use bitsweep_proto::work::Work;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -159,8 +159,10 @@ impl Attempt {
         self.child_is_free = false;
         usage::reset_peak_memory(self.child.pid);
         self.cpu_seconds_before = usage::cpu_seconds(self.child.pid);
-        if let Err(error) = self.child.send(&ToChild::Run(Box::new(task))).await {
-            return Ok(Answer::Over(self.broke(Some(with_causes(&error))).await));
+        match self.child.send(&ToChild::Run(Box::new(task))).await {
+            // If the child is gone, the next message says so.
+            Ok(()) | Err(WireError::Io(_)) => {}
+            Err(error) => return Ok(Answer::Over(self.broke(with_causes(&error)).await)),
         }
         let mut limit = None;
         loop {
@@ -168,7 +170,6 @@ impl Attempt {
                 message = self.child.next() => message,
                 () = due(&mut self.stop, &mut self.lease), if limit.is_none() => {
                     limit = Some(Instant::now() + self.shared.settings.stop_limit);
-                    // If the child is gone, the next message says so.
                     let _ = self.child.send(&ToChild::Stop).await;
                     continue;
                 }
@@ -196,9 +197,9 @@ impl Attempt {
                 Some(Ok(FromChild::Unable { message })) => self.free(Verdict::Infrastructure { message }),
                 // Killed along with us, or by us: not its fault.
                 Some(Err(_)) | None if limit.is_some() => Verdict::Preempted,
-                Some(Ok(message @ FromChild::Hello { .. })) => self.broke(Some(format!("it sent {message:?}"))).await,
-                Some(Err(error)) => self.broke(Some(with_causes(&error))).await,
-                None => self.broke(None).await,
+                Some(Ok(message @ FromChild::Hello { .. })) => self.broke(format!("it sent {message:?}")).await,
+                Some(Err(error)) => self.broke(with_causes(&error)).await,
+                None => Verdict::Broke { message: self.child.how_it_ended().await },
             };
             return Ok(Answer::Over(verdict));
         }
@@ -210,9 +211,9 @@ impl Attempt {
         verdict
     }
 
-    async fn broke(&mut self, why: Option<String>) -> Verdict {
-        let how = self.child.how_it_ended().await;
-        Verdict::Broke { message: why.map_or(how.clone(), |why| format!("{why}; the process {how}")) }
+    /// The child did what no child may do.
+    async fn broke(&mut self, why: String) -> Verdict {
+        Verdict::Broke { message: self.child.kill_for(why).await }
     }
 
     fn take_usage(&mut self) {

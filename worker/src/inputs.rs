@@ -1,5 +1,7 @@
 //! Inputs of a job: found, fetched, verified; and what happens when one is lost.
 
+use std::path::PathBuf;
+
 use bitsweep_backends::{BackendError, Store};
 use bitsweep_proto::outcome::{InputDigest, Outcome};
 use bitsweep_proto::wire::InputFile;
@@ -41,14 +43,18 @@ pub(crate) async fn fetch(store: &Store, work: &Work) -> Result<Inputs, InputErr
     let mut inputs = Inputs::default();
     for input in &work.inputs {
         match input.from {
-            WorkSource::Blob(blob) => inputs.add(store, input, (&input.item, blob), None).await?,
+            WorkSource::Blob(blob) => {
+                let path = fetch_blob(store, input, (&input.item, blob), None).await?;
+                inputs.add(input, (&input.item, blob), path);
+            }
             WorkSource::Job(key) => {
                 let Some(made_by) = store.outcome_or_revoke(key).await? else {
                     return Err(not_there(store, input, key).await?);
                 };
                 let items = made_by.produced.artifact.iter();
                 for item in items.filter(|item| input.item.is_empty() || input.item == item.name) {
-                    inputs.add(store, input, (&item.name, item.blob), Some(&made_by)).await?;
+                    let path = fetch_blob(store, input, (&item.name, item.blob), Some(&made_by)).await?;
+                    inputs.add(input, (&item.name, item.blob), path);
                 }
             }
         }
@@ -57,26 +63,26 @@ pub(crate) async fn fetch(store: &Store, work: &Work) -> Result<Inputs, InputErr
 }
 
 impl Inputs {
-    /// Fetches one blob, which `made_by` made if it was not imported.
-    async fn add(
-        &mut self,
-        store: &Store,
-        input: &WorkInput,
-        (item, blob): (&str, Digest),
-        made_by: Option<&Outcome>,
-    ) -> Result<(), InputError> {
-        let path = match store.fetch_blob(&blob).await {
-            Ok(path) => path,
-            Err(error @ (BackendError::Missing { .. } | BackendError::Damaged { .. })) => {
-                let what = format!("\"{item}\" of input \"{}\" ({error})", input.name);
-                return Err(lost(store, &what, blob, made_by).await?);
-            }
-            Err(error) => return Err(error.into()),
-        };
+    fn add(&mut self, input: &WorkInput, (item, blob): (&str, Digest), path: PathBuf) {
         let (name, item) = (input.name.clone(), item.to_owned());
         self.digests.push(InputDigest { name: name.clone(), item: item.clone(), blob });
         self.files.push(InputFile { name, item, path });
-        Ok(())
+    }
+}
+
+/// Fetches one blob, which `made_by` made if it was not imported.
+async fn fetch_blob(
+    store: &Store,
+    input: &WorkInput,
+    (item, blob): (&str, Digest),
+    made_by: Option<&Outcome>,
+) -> Result<PathBuf, InputError> {
+    match store.fetch_blob(&blob).await {
+        Err(error @ (BackendError::Missing { .. } | BackendError::Damaged { .. })) => {
+            let what = format!("\"{item}\" of input \"{}\" ({error})", input.name);
+            Err(lost(store, &what, blob, made_by).await?)
+        }
+        fetched => Ok(fetched?),
     }
 }
 

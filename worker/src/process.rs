@@ -16,10 +16,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::error::WorkerError;
+use crate::error::{WorkerError, with_causes};
 
 /// Self-tests and start-up take a second or two; a machine that is swapping may take longer.
 const HELLO_LIMIT: Duration = Duration::from_secs(120);
+
+/// For a process to be gone and its pipes to be empty, once it is ending.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Bytes of standard error that are kept for messages.
 const TAIL_BYTES: usize = 2048;
@@ -92,10 +95,13 @@ impl Child {
         let mut child = Self { process, pid, to, from, said, tail };
         match hello {
             Ok(Some(Ok(FromChild::Hello { profiles }))) => Ok((child, profiles)),
-            Ok(Some(Ok(other))) => Err(failed(format!("it greets with {other:?}"))),
-            Ok(Some(Err(error))) => Err(failed(format!("{error} ({})", child.how_it_ended().await))),
+            Ok(Some(Ok(other))) => Err(failed(child.kill_for(format!("it greets with {other:?}")).await)),
+            Ok(Some(Err(error))) => Err(failed(child.kill_for(with_causes(&error)).await)),
             Ok(None) => Err(failed(child.how_it_ended().await)),
-            Err(_) => Err(failed(format!("no answer within {} s", HELLO_LIMIT.as_secs()))),
+            Err(_) => {
+                let late = format!("no answer within {} s", HELLO_LIMIT.as_secs());
+                Err(failed(child.kill_for(late).await))
+            }
         }
     }
 
@@ -117,18 +123,29 @@ impl Child {
         self.from.recv().await
     }
 
-    /// Ends what is left of the process and says how it ended, with the last that it wrote to standard error.
+    /// Whether the process is gone already.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        !matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// For a child that has closed its pipe: how it ended, with the last that it wrote to standard error.
     pub(crate) async fn how_it_ended(&mut self) -> String {
         // The pipe closes a moment before the process is gone.
-        let how = match timeout(Duration::from_secs(5), self.process.wait()).await {
-            Ok(Ok(status)) => describe(status),
-            Ok(Err(error)) => format!("cannot be waited for: {error}"),
-            Err(_) => {
-                let _ = self.process.kill().await;
-                "closed its pipe without ending".to_owned()
-            }
-        };
-        let _ = timeout(Duration::from_secs(5), &mut self.said).await;
+        match timeout(GOODBYE_LIMIT, self.process.wait()).await {
+            Ok(Ok(status)) => self.with_last_words(describe(status)).await,
+            Ok(Err(error)) => self.kill_for(format!("cannot be waited for: {error}")).await,
+            Err(_) => self.kill_for("closed its pipe without ending".to_owned()).await,
+        }
+    }
+
+    /// For a child that does what no child may do: kills it, and adds its last words to `why`.
+    pub(crate) async fn kill_for(&mut self, why: String) -> String {
+        let _ = self.process.kill().await;
+        self.with_last_words(why).await
+    }
+
+    async fn with_last_words(&mut self, how: String) -> String {
+        let _ = timeout(GOODBYE_LIMIT, &mut self.said).await;
         let last = self.tail.text();
         if last.is_empty() { how } else { format!("{how}; it last said: {last}") }
     }

@@ -45,6 +45,10 @@ impl Slot {
         let kinds = Kind::ALL.into_iter().filter(|kind| classes.contains(&kind.class())).collect();
         let offer = Offer { kinds, profiles };
         while let Some(delivery) = self.receive().await? {
+            if child.is_gone() {
+                // It ended while it had nothing to do: no job is to blame.
+                child = Child::start(program).await?.0;
+            }
             let Some((work, nonce)) = self.claim(delivery, &offer).await? else { continue };
             child = match self.attempt(work, nonce, child).await? {
                 Some(child) => child,

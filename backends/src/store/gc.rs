@@ -62,8 +62,15 @@ impl Store {
     pub async fn gc(&self, lock: &StoreLock, forget: &[SweepId], dry_run: bool) -> Result<GcReport, BackendError> {
         let mut roots = Roots::default();
         for sweep in self.sweeps().await?.iter().filter(|sweep| !forget.contains(sweep)) {
-            // A plan that cannot be read ends this: nobody knows what it needs.
-            roots.add(&self.plan(sweep).await?);
+            match self.plan(sweep).await {
+                Ok(plan) => roots.add(&plan),
+                Err(BackendError::Damaged { what, .. }) => {
+                    return Err(BackendError::store_damaged(format!(
+                        "{what}; nothing is removed while nobody knows what it needs: run its manifest again, or forget it"
+                    )));
+                }
+                Err(error) => return Err(error),
+            }
         }
         for sweep in forget.iter().filter(|_| !dry_run) {
             self.forget(lock, sweep).await?;

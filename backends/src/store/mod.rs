@@ -15,7 +15,7 @@
 //! attempts/<key>/<nonce>.start.json, <nonce>.end.json
 //! ```
 //! Everything but blobs is a **record** of two lines: `{"sha256":"…"}`, the hash of the second line, and the record
-//! itself, JSON with a `version` ([`record`](self)). So a record that was cut or changed is noticed like a blob is.
+//! itself, JSON with a `version`. So a record that was cut or changed is noticed like a blob is.
 //!
 //! **Nothing is ever half there.** An object is written under another name and then linked or renamed to its own; what a
 //! killed process leaves (`<name>#<number>`) is never listed, and removed by [`Store::gc`]. Nothing is flushed to the
@@ -305,6 +305,9 @@ mod tests {
         let error = store.gc(&store.lock().unwrap(), &[], false).await.unwrap_err();
         assert!(matches!(error, BackendError::Damaged { .. }), "{error}");
         assert!(store.has_blob(&blob).await.unwrap());
+        // To submit it again puts it right.
+        store.put_plan(&samples::plan("a", blob)).await.unwrap();
+        store.gc(&store.lock().unwrap(), &[], false).await.unwrap();
     }
 
     /// `cargo test -p bitsweep-backends -- --ignored --nocapture lists`

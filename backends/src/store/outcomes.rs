@@ -1,6 +1,7 @@
 //! Outcomes, and the revocations of those that are lost.
 
 use std::collections::HashMap;
+use std::io;
 
 use bitsweep_proto::{JobKey, Outcome};
 use futures::TryStreamExt;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{self, OUTCOMES, REVOKED};
 use super::record::{self, Record};
-use super::Store;
+use super::{Store, failure, in_background};
 use crate::error::BackendError;
 
 /// Version of the stored revocation.
@@ -138,16 +139,14 @@ impl Store {
     pub async fn known(&self) -> Result<Known, BackendError> {
         let mut seen: HashMap<JobKey, Seen> = HashMap::new();
         // Outcomes first: one that is committed and revoked meanwhile is then not taken for one that counts.
-        self.see(&Path::from(OUTCOMES), |key, next| {
+        for (key, next) in self.see_all(OUTCOMES).await? {
             let job = seen.entry(key).or_default();
             job.outcomes = job.outcomes.max(next);
-        })
-        .await?;
-        self.see(&Path::from(REVOKED), |key, next| {
+        }
+        for (key, next) in self.see_all(REVOKED).await? {
             let job = seen.entry(key).or_default();
             job.revoked = job.revoked.max(next);
-        })
-        .await?;
+        }
         let mut known = Known::default();
         for (key, job) in seen {
             match job.counts() {
@@ -159,20 +158,49 @@ impl Store {
     }
 
     async fn seen(&self, key: JobKey) -> Result<Seen, BackendError> {
-        let mut seen = Seen::default();
-        self.see(&layout::generations(OUTCOMES, key), |_, next| seen.outcomes = seen.outcomes.max(next)).await?;
-        self.see(&layout::generations(REVOKED, key), |_, next| seen.revoked = seen.revoked.max(next)).await?;
-        Ok(seen)
+        let highest = |seen: Vec<(JobKey, u32)>| seen.into_iter().map(|(_, next)| next).max().unwrap_or(0);
+        let outcomes = highest(self.see(&layout::generations(OUTCOMES, key)).await?);
+        let revoked = highest(self.see(&layout::generations(REVOKED, key)).await?);
+        Ok(Seen { outcomes, revoked })
     }
 
-    /// Calls `tell` with the job and the next generation of each record below `folder`.
-    async fn see(&self, folder: &Path, mut tell: impl FnMut(JobKey, u32)) -> Result<(), BackendError> {
-        let mut listed = self.objects.list(folder);
-        while let Some(meta) = listed.try_next().await? {
-            if let Some((key, generation)) = layout::read_generation(&meta.location) {
-                tell(key, generation.saturating_add(1));
-            }
-        }
-        Ok(())
+    /// The job and the generation after it, for each record below `folder`.
+    async fn see(&self, folder: &Path) -> Result<Vec<(JobKey, u32)>, BackendError> {
+        let listed = self.objects.list(folder);
+        listed.try_filter_map(async |meta| Ok(next_generation(&meta.location))).try_collect().await
     }
+
+    /// As [`Store::see`] for all jobs. The object store looks four times at every file of a folder, which makes a start
+    /// with many outcomes slow: a folder is read here, by names alone.
+    async fn see_all(&self, folder: &'static str) -> Result<Vec<(JobKey, u32)>, BackendError> {
+        let Some(root) = self.shared.folder.clone() else { return self.see(&Path::from(folder)).await };
+        in_background(move || {
+            let mut seen = Vec::new();
+            walk(&root.join(folder), 2, &mut |path| {
+                let name = path.strip_prefix(&root).ok().and_then(|name| name.to_str()).unwrap_or_default();
+                seen.extend(Path::parse(name).ok().as_ref().and_then(next_generation));
+            })
+            .map_err(|error| failure::of_file(&root, error))?;
+            Ok(seen)
+        })
+        .await
+    }
+}
+
+fn next_generation(at: &Path) -> Option<(JobKey, u32)> {
+    layout::read_generation(at).map(|(key, generation)| (key, generation.saturating_add(1)))
+}
+
+/// Tells the paths of all that lies `depth` folders below `folder`.
+fn walk(folder: &std::path::Path, depth: usize, tell: &mut impl FnMut(&std::path::Path)) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        // Not made yet, or removed meanwhile; or a file that somebody put there.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if depth == 0 { tell(&path) } else { walk(&path, depth - 1, tell)? }
+    }
+    Ok(())
 }

@@ -36,7 +36,13 @@ impl Store {
     /// Keeps a plan and makes it the newest. Submitting twice is one sweep; the plan that was there first stays.
     pub async fn put_plan(&self, plan: &Plan) -> Result<SweepId, BackendError> {
         let sweep = plan.id();
-        self.objects.create_record(&layout::plan(&sweep), plan).await?;
+        let at = layout::plan(&sweep);
+        if !self.objects.create_record(&at, plan).await? {
+            // The id stands for the content, so one that proves damaged can be put right.
+            if let Err(BackendError::Damaged { .. }) = self.plan(&sweep).await {
+                self.objects.replace_record(&at, plan).await?;
+            }
+        }
         let last = self.submissions().await?.pop();
         if last.is_some_and(|(_, newest)| newest == sweep) {
             return Ok(sweep);

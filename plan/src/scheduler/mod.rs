@@ -219,7 +219,7 @@ fn apply(state: &mut State, event: Event, turn: &mut Turn) {
         Event::Committed { key, fact } => state.committed(&key, fact, turn),
         Event::Ended { key, verdict, checkpoints_made } => match Ending::of(verdict) {
             Some(ending) => state.ended(&key, (ending, checkpoints_made), turn),
-            None => turn.effects.push(Effect::CheckStore { key }),
+            None => state.look(&key, turn),
         },
         Event::Expired { key, checkpoints_made } => state.ended(&key, (Ending::vanished(), checkpoints_made), turn),
         Event::Revoked { key, generation } => state.revoked(&key, generation, turn),

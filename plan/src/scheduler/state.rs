@@ -139,6 +139,13 @@ impl State {
         }
     }
 
+    /// An outcome is said to be there: the store knows.
+    pub(super) fn look(&mut self, key: &JobKey, turn: &mut Turn) {
+        if self.job_state(key).is_some_and(|state| state != JobState::Done) {
+            turn.effects.push(Effect::CheckStore { key: *key });
+        }
+    }
+
     /// The ticket did not get the job to an attempt.
     pub(super) fn unserved(&mut self, key: &JobKey, message: String, turn: &mut Turn) {
         if let Some(&job) = self.by_key.get(key)

@@ -37,7 +37,7 @@ pub(super) struct Page {
     panels: Vec<PanelView>,
     rows_left_out: usize,
     missing: Vec<MissingView>,
-    warnings: Vec<Named>,
+    cautions: Vec<String>,
     files: Vec<Vec<String>>,
     profiles: Vec<Vec<String>>,
     makers: Vec<Vec<String>>,
@@ -95,12 +95,6 @@ struct MissingView {
     more: usize,
 }
 
-#[derive(Debug, Serialize)]
-struct Named {
-    name: String,
-    texts: Vec<String>,
-}
-
 impl Page {
     pub(super) fn of(report: &Report<'_>) -> Result<Self, ReportError> {
         let plan = report.plan;
@@ -123,7 +117,7 @@ impl Page {
             panels,
             rows_left_out,
             missing: missing.into_iter().map(missing_view).collect(),
-            warnings: warnings(plan),
+            cautions: plan.cautions(),
             files: files(plan),
             profiles: profiles(plan),
             makers: makers(report),
@@ -253,11 +247,6 @@ fn codecs(plan: &Plan) -> Vec<String> {
         count => format!("{name} ({count} seeds)"),
     };
     found.into_iter().map(text).collect()
-}
-
-fn warnings(plan: &Plan) -> Vec<Named> {
-    let odd = plan.lock.datasets.iter().filter(|(_, dataset)| !dataset.warnings.is_empty());
-    odd.map(|(name, dataset)| Named { name: name.clone(), texts: dataset.warnings.clone() }).collect()
 }
 
 /// Owner, file, size and checksum of everything that decides the results.
