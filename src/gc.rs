@@ -14,6 +14,12 @@ pub(crate) async fn gc(args: GcArgs) -> Result<Exit, Failure> {
     for prefix in &args.forget {
         forget.push(store.find_sweep(prefix).await?);
     }
+    if !args.dry_run {
+        // What killed runs left of downloads and of running jobs; no run is under way.
+        for left in ["downloads", "scratch"] {
+            let _ = std::fs::remove_dir_all(folder.join(left));
+        }
+    }
     let report = store.gc(&lock, &forget, args.dry_run).await?;
     if args.json {
         println!("{:#}", json!({ "removed": report.removed, "bytes": report.bytes, "kept": report.kept, "dry_run": args.dry_run }));

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use bitsweep_backends::Store;
 use bitsweep_proto::attempt::Verdict;
-use bitsweep_proto::{JobKey, Plan};
+use bitsweep_proto::outcome::Cost;
+use bitsweep_proto::{JobKey, Kind, Plan};
 use serde_json::json;
 
 use crate::cli::ReadArgs;
 use crate::exit::{Exit, Failure};
-use crate::{print, sweep};
+use crate::{print, results, sweep};
 
 pub(crate) async fn status(args: ReadArgs) -> Result<Exit, Failure> {
     let found = sweep::find(&args.sweep).await?;
@@ -18,10 +19,11 @@ pub(crate) async fn status(args: ReadArgs) -> Result<Exit, Failure> {
     let failures = failures(&found.store, &found.plan).await?;
     let running = found.store.holder();
     let done: u64 = summary.matrix.iter().map(|count| count.done).sum();
+    let costs = costs(&found.store, &found.plan).await?;
     if args.json {
         let failures: Vec<_> = failures.iter().map(|(key, failure)| json!({ "key": key, "kind": failure.kind, "reason": failure.reason })).collect();
         let value = json!({
-            "sweep": found.id, "name": found.plan.name, "cells": found.plan.cells.len(), "cells_done": done, "jobs": summary.kinds,
+            "sweep": found.id, "name": found.plan.name, "cells": found.plan.cells.len(), "cells_done": done, "jobs": summary.kinds, "costs": costs,
             "matrix": summary.matrix, "failed": failures, "running": running, "note": found.note,
         });
         println!("{value:#}");
@@ -33,9 +35,13 @@ pub(crate) async fn status(args: ReadArgs) -> Result<Exit, Failure> {
         None if (done as usize) < found.plan.cells.len() => println!("not running; `bitsweep run` continues it"),
         None => {}
     }
-    let mut rows = vec![["jobs", "all", "done", "open"].map(str::to_owned).to_vec()];
+    let header = ["jobs", "all", "done", "open", "seconds", "CPU seconds", "peak memory"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
     for count in &summary.kinds {
-        rows.push([vec![count.kind.name().to_owned()], [count.total, count.done, count.to_run].map(|n| n.to_string()).to_vec()].concat());
+        let cost = costs.get(&count.kind).copied().unwrap_or_default();
+        let numbers = [count.total, count.done, count.to_run].map(|number| number.to_string());
+        let costs = [format!("{:.1}", cost.seconds), format!("{:.1}", cost.cpu_seconds), print::bytes(cost.peak_memory_bytes)];
+        rows.push([vec![count.kind.name().to_owned()], numbers.to_vec(), costs.to_vec()].concat());
     }
     print!("\n{}", print::columns(&rows));
     for (key, failure) in &failures {
@@ -45,6 +51,18 @@ pub(crate) async fn status(args: ReadArgs) -> Result<Exit, Failure> {
         eprintln!("note: {note}");
     }
     Ok(Exit::Done)
+}
+
+/// What the committed attempts of each kind took: seconds added up over slots, the highest peak of memory.
+async fn costs(store: &Store, plan: &Plan) -> Result<BTreeMap<Kind, Cost>, Failure> {
+    let mut costs: BTreeMap<Kind, Cost> = BTreeMap::new();
+    for outcome in results::outcomes(store, plan, |_| true).await?.values() {
+        let cost = costs.entry(outcome.kind).or_default();
+        cost.seconds += outcome.cost.seconds;
+        cost.cpu_seconds += outcome.cost.cpu_seconds;
+        cost.peak_memory_bytes = cost.peak_memory_bytes.max(outcome.cost.peak_memory_bytes);
+    }
+    Ok(costs)
 }
 
 /// A job that was given up in the last run.

@@ -64,7 +64,7 @@ pub(crate) async fn find(args: &SweepArg) -> Result<Found, Failure> {
     Ok(Found { store, id, plan, note })
 }
 
-/// The newest plan made from this manifest: from this very text if there is one, else from one of the same name.
+/// The newest plan made from this manifest: from one that says the same if there is one, else from one of the same name.
 async fn of_manifest(store: &Store, path: &Path) -> Result<(SweepId, Plan, Option<String>), Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))?;
     let file = path.display().to_string();
@@ -72,7 +72,8 @@ async fn of_manifest(store: &Store, path: &Path) -> Result<(SweepId, Plan, Optio
     let mut same_name = None;
     for id in store.sweeps_newest_first().await? {
         let plan = store.plan(&id).await?;
-        if plan.manifest == text {
+        let says_the_same = |was| bitsweep_proto::manifest::read(was, &file).is_ok_and(|was| was == manifest);
+        if plan.manifest == text || says_the_same(&plan.manifest) {
             return Ok((id, plan, None));
         }
         if same_name.is_none() && plan.name == manifest.sweep {

@@ -5,10 +5,19 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use support::Bench;
+use bitsweep_models::tiny::{TinyModel, write_tiny_model};
+use support::{Bench, MANIFEST};
 
-/// Kills, spread over the length of an undisturbed run.
+/// Kills that hit a running sweep, spread over all of its work.
 const KILLS: u32 = 20;
+
+/// A sweep of some seconds: a larger network, and many seeds.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    write_tiny_model(&bench.path("tiny"), &TinyModel { dim: 128, layers: 6, ..TinyModel::default() }).unwrap();
+    bench.write("sweep.yaml", MANIFEST.replace("seeds: 2", "seeds: 16"));
+    bench
+}
 
 /// A small generator, so that a failure can be repeated: SplitMix64.
 struct Random(u64);
@@ -24,36 +33,32 @@ impl Random {
 }
 
 fn killed_at_random(threads: &str, seed: u64) {
-    let whole = Bench::new();
-    let started = Instant::now();
     let args = ["run", "sweep.yaml", "--quiet", "--threads", threads, "--slots", threads];
+    let whole = bench();
+    let started = Instant::now();
     whole.ok(&args);
-    let length = u64::try_from(started.elapsed().as_micros()).unwrap();
+    let length = started.elapsed();
+    let started = Instant::now();
+    whole.ok(&args);
+    // What a run takes that finds everything done.
+    let idle = started.elapsed();
+    // Half of the work on average: on a machine that has become twice as fast, some is left for the last kill.
+    let share = u64::try_from(length.saturating_sub(idle).as_micros() / u128::from(KILLS)).unwrap();
 
-    let bench = Bench::new();
+    let bench = bench();
     let mut random = Random(seed);
     let mut committed = BTreeMap::new();
     for kill in 0..KILLS {
         let mut run = bench.command(&args).spawn().unwrap();
-        // Moments anywhere in what a whole run takes; later runs are shorter, so that many end by themselves.
-        let moment = Duration::from_micros(random.below(length));
+        // Some moments are during start-up, the others during work.
+        let moment = Duration::from_micros(random.below(u64::try_from(idle.as_micros()).unwrap() + share));
         let deadline = Instant::now() + moment;
-        let ended = loop {
-            if let Some(status) = run.try_wait().unwrap() {
-                break Some(status);
-            }
-            if Instant::now() >= deadline {
-                break None;
-            }
+        while Instant::now() < deadline {
+            assert!(run.try_wait().unwrap().is_none(), "the sweep ended before kill {kill}");
             std::thread::sleep(Duration::from_millis(1));
-        };
-        match ended {
-            Some(status) => assert!(status.success(), "kill {kill}: {status:?}"),
-            None => {
-                run.kill().unwrap();
-                run.wait().unwrap();
-            }
         }
+        run.kill().unwrap();
+        run.wait().unwrap();
         // What is committed stays as it is, and is not run again.
         let attempts = bench.attempts();
         for outcome in bench.outcomes() {

@@ -29,14 +29,27 @@ pub trait Ledger: Send + Sync {
     async fn claim(&self, key: JobKey, attempt: &Nonce, offer: &Offer, lease: Duration) -> Result<Claim, BackendError>;
 
     /// Keeps the lease for another `lease` and says whether the work is still wanted.
-    async fn heartbeat(&self, key: JobKey, attempt: &Nonce, lease: Duration, done: u64, total: u64) -> Result<Beat, BackendError>;
+    async fn heartbeat(
+        &self,
+        key: JobKey,
+        attempt: &Nonce,
+        lease: Duration,
+        done: u64,
+        total: u64,
+    ) -> Result<Beat, BackendError>;
 
     /// The outcome of `generation` is committed, by whichever attempt: the job is done. Needs no lease.
     async fn adopt(&self, key: JobKey, generation: u32) -> Result<(), BackendError>;
 
     /// The attempt is over without an outcome: the lease ends and the verdict goes to the scheduler. A verdict of an
     /// attempt that no longer holds the lease is dropped.
-    async fn end(&self, key: JobKey, attempt: &Nonce, verdict: Verdict, checkpoints_made: u64) -> Result<(), BackendError>;
+    async fn end(
+        &self,
+        key: JobKey,
+        attempt: &Nonce,
+        verdict: Verdict,
+        checkpoints_made: u64,
+    ) -> Result<(), BackendError>;
 
     /// An input of some job turned out to be lost: `generation` of the job that made it is revoked in the store.
     async fn revoked(&self, key: JobKey, generation: u32) -> Result<(), BackendError>;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bitsweep_backends::{BackendError, Ledger, Notice, Queue, Store};
 use bitsweep_plan::scheduler::{Effect, Event, Facts, JobState, Settings, State, step};
 use bitsweep_proto::job::Class;
+use bitsweep_proto::plan::From;
 use bitsweep_proto::wire::Ticket;
 use bitsweep_proto::{Cell, JobKey, Kind, Plan};
 use tokio::sync::watch;
@@ -60,6 +61,8 @@ struct Round<'o> {
     kinds: HashMap<JobKey, (Kind, u32)>,
     observer: &'o mut dyn Observer,
     started: Instant,
+    /// Made when the first name is asked for.
+    first_cells: Option<Vec<Option<usize>>>,
 }
 
 impl Coordinator {
@@ -70,7 +73,7 @@ impl Coordinator {
         let slots = |class| Event::Slots { class, live: self.slots };
         let events = VecDeque::from([slots(Class::Gpu), slots(Class::Cpu), Event::Start]);
         let state = State::new(&self.plan, facts, Settings::default());
-        let mut round = Round { state, events, watch, kinds, observer, started: Instant::now() };
+        let mut round = Round { state, events, watch, kinds, observer, started: Instant::now(), first_cells: None };
         let mut first = true;
         loop {
             let finished = self.settle(&mut round).await?;
@@ -130,12 +133,14 @@ impl Coordinator {
             Effect::CheckStore { key } => self.check_store(key, round).await?,
             Effect::Revoke { key, generation, reason } => {
                 round.watch.moved(key, &round.state);
-                round.observer.note(&format!("{} is made again: {reason}", self.name(key, round)));
+                let name = self.name(key, round);
+                round.observer.note(&format!("{name} is made again: {reason}"));
                 self.store.revoke(key, generation, &reason).await?;
             }
             Effect::JobFailed { key, reason } => {
                 round.watch.moved(key, &round.state);
-                round.observer.note(&format!("{} failed: {reason}", self.name(key, round)));
+                let name = self.name(key, round);
+                round.observer.note(&format!("{name} failed: {reason}"));
             }
             Effect::DependantsFailed { key: _, dependants } => {
                 for dependant in dependants {
@@ -144,7 +149,8 @@ impl Coordinator {
             }
             Effect::JobHeld { key, reason } => {
                 round.watch.moved(key, &round.state);
-                round.observer.note(&format!("{} is put aside: {reason}", self.name(key, round)));
+                let name = self.name(key, round);
+                round.observer.note(&format!("{name} is put aside: {reason}"));
             }
             Effect::Finished { .. } => {}
         }
@@ -160,7 +166,7 @@ impl Coordinator {
 
     /// Reads the fact behind a hint.
     async fn check_store(&self, key: JobKey, round: &mut Round<'_>) -> Result<(), CoordinatorError> {
-        match self.store.outcome(key).await {
+        match self.store.outcome_or_revoke(key).await {
             Ok(Some(outcome)) => {
                 let fact = bitsweep_plan::scheduler::Fact::of(&outcome);
                 round.events.push_back(Event::Committed { key, fact });
@@ -210,13 +216,32 @@ impl Coordinator {
         Ok(attempts.starts.last().map_or(0, |start| now.saturating_sub(start.checkpoints_found)))
     }
 
-    /// A job as a person knows it: its kind and one of the cells that need it.
-    fn name(&self, key: JobKey, round: &Round<'_>) -> String {
-        let Some((kind, index)) = round.kinds.get(&key) else { return key.0.short() };
-        let cell = self.plan.cells.iter().find(|planned| bitsweep_plan::lineage(&self.plan, planned.job).contains(index));
-        let cell = cell.map_or_else(|| "a reference run".to_owned(), |planned| Cell::to_string(&planned.cell));
+    /// A job as a person knows it: its kind and the first cell that needs it.
+    fn name(&self, key: JobKey, round: &mut Round<'_>) -> String {
+        let Some(&(kind, index)) = round.kinds.get(&key) else { return key.0.short() };
+        let cells = round.first_cells.get_or_insert_with(|| first_cells(&self.plan));
+        let cell = cells[index as usize].map(|cell| &self.plan.cells[cell].cell);
+        let cell = cell.map_or_else(|| "no cell".to_owned(), Cell::to_string);
         format!("{} of {cell} ({})", kind.name(), key.0.short())
     }
+}
+
+/// The first cell that needs each job, directly or not. Jobs stand in the plan after their inputs.
+fn first_cells(plan: &Plan) -> Vec<Option<usize>> {
+    let mut first: Vec<Option<usize>> = vec![None; plan.jobs.len()];
+    for (cell, planned) in plan.cells.iter().enumerate() {
+        first[planned.job as usize].get_or_insert(cell);
+    }
+    for (index, job) in plan.jobs.iter().enumerate().rev() {
+        let own = first[index];
+        for input in &job.inputs {
+            if let From::Job(other) = input.from {
+                let known = &mut first[other as usize];
+                *known = known.iter().chain(&own).min().copied();
+            }
+        }
+    }
+    first
 }
 
 impl Round<'_> {

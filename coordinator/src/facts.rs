@@ -21,11 +21,13 @@ pub async fn facts(store: &Store, plan: &Plan) -> Result<Facts, BackendError> {
             facts.generations.insert(job.key, next);
         }
     }
-    let read = |key: JobKey| async move { Ok::<_, BackendError>((key, store.outcome(key).await?)) };
+    let read = |key: JobKey| async move { Ok::<_, BackendError>((key, store.outcome_or_revoke(key).await?)) };
     let mut outcomes = stream::iter(done).map(read).buffer_unordered(READS_AT_A_TIME);
     while let Some((key, outcome)) = outcomes.try_next().await? {
-        if let Some(outcome) = outcome {
-            facts.outcomes.insert(key, Fact::of(&outcome));
+        match outcome {
+            Some(outcome) => drop(facts.outcomes.insert(key, Fact::of(&outcome))),
+            // Its record was damaged, and is revoked now.
+            None => drop(facts.generations.insert(key, store.next_generation(key).await?)),
         }
     }
     Ok(facts)

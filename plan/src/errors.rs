@@ -77,6 +77,16 @@ pub enum PlanError {
         /// The lock's split.
         locked: String,
     },
+    /// A network that the encoder does not know.
+    #[error("model \"{model}\" is of the family \"{found}\" (model_type in its config.json), supported: {known}")]
+    Architecture {
+        /// Its name in the manifest.
+        model: String,
+        /// What was found.
+        found: String,
+        /// What is allowed.
+        known: String,
+    },
     /// A dataset that cannot be searched or measured.
     #[error("dataset \"{dataset}\" has no {what}: correct its source or remove it from the manifest")]
     Empty {

@@ -3,6 +3,7 @@
 //! Jobs are the same job where their keys are equal: two dataset names with the same content share everything. Time and
 //! memory are linear in cells. `examples/plan_scale.rs` shows it.
 
+use bitsweep_proto::job::ARCHITECTURES;
 use bitsweep_proto::lock::Lock;
 use bitsweep_proto::plan::{PLAN_VERSION, PlannedCell};
 use bitsweep_proto::{Cell, Codec, Manifest, Measure, Plan, Profiles};
@@ -77,8 +78,18 @@ fn unusable_sources(manifest: &Manifest, lock: &Lock, cells: &[ExpandedCell<'_>]
     let models: IndexSet<&str> = cells.iter().map(|cell| cell.model).collect();
     let datasets: IndexSet<&str> = cells.iter().map(|cell| cell.dataset).collect();
     let missing = |axis, name: &str| PlanError::NotLocked { axis, name: name.to_owned() };
-    let mut errors: Vec<PlanError> =
-        models.into_iter().filter(|name| !lock.models.contains_key(*name)).map(|name| missing("model", name)).collect();
+    let mut errors = Vec::new();
+    for name in models {
+        match lock.models.get(name).map(|locked| locked.facts.architecture.as_str()) {
+            None => errors.push(missing("model", name)),
+            Some(found) if !ARCHITECTURES.contains(&found) => errors.push(PlanError::Architecture {
+                model: name.to_owned(),
+                found: found.to_owned(),
+                known: ARCHITECTURES.join(", "),
+            }),
+            Some(_) => {}
+        }
+    }
     for name in datasets {
         let Some(locked) = lock.datasets.get(name) else {
             errors.push(missing("dataset", name));

@@ -14,6 +14,9 @@ pub const SHARD_ROWS: u64 = 1024;
 /// Rows of one checkpoint of an embedding job.
 pub const CHUNK_ROWS: u64 = 128;
 
+/// The network families that the encoder knows, as `model_type` of a model's `config.json` names them.
+pub const ARCHITECTURES: [&str; 1] = ["bert"];
+
 /// The name of a job kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

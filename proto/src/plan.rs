@@ -103,13 +103,17 @@ pub enum From {
 }
 
 impl Plan {
-    /// The id: a hash over the name and every cell with its tier and key. The keys cover the locked content, the
-    /// profiles and the measures. Panics where a cell's job is not in the plan.
+    /// The id: a hash over the name, the measures in their order, and every cell with its tier and key. The keys cover the
+    /// locked content and the profiles. What changes no result and no place in the table, such as a comment in the
+    /// manifest, changes no id. Panics where a cell's job is not in the plan.
     pub fn id(&self) -> SweepId {
         let mut hasher = crate::digest::Hasher::new();
         hasher.update(
             format!("bitsweep plan {}\n{}\n", self.version, serde_json::Value::from(self.name.as_str())).as_bytes(),
         );
+        for measure in &self.measures {
+            hasher.update(format!("{measure}\n").as_bytes());
+        }
         for planned in &self.cells {
             let key = self.jobs[planned.job as usize].key;
             hasher.update(format!("{} {} {key}\n", planned.cell, planned.tier).as_bytes());

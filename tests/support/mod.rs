@@ -11,12 +11,12 @@ use bitsweep_models::tiny::{TinyModel, write_tiny_model};
 use serde_json::Value;
 
 /// A place to run sweeps in.
-pub struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
 }
 
 /// A small manifest with every codec family.
-pub const MANIFEST: &str = "\
+pub(crate) const MANIFEST: &str = "\
 sweep: bench
 models:
   tiny: { source: file:tiny }
@@ -32,7 +32,7 @@ measures: [nDCG@10, Recall@10, MRR@10, MRR, Overlap@10]
 
 impl Bench {
     /// The shipped collection under a tiny model.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bench = Self::empty();
         write_tiny_model(&bench.path("tiny"), &TinyModel::default()).expect("the model can be written");
         copy(&repository().join("examples/data/pocket"), &bench.path("pocket"));
@@ -41,24 +41,24 @@ impl Bench {
     }
 
     /// Nothing.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder for the test") }
     }
 
     /// A path in the folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file, and the folders above it.
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a file has a folder")).expect("folders can be made");
         fs::write(path, content).expect("files can be written");
     }
 
     /// `bitsweep ARGS` in the folder, not yet started.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bitsweep"));
         command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
@@ -73,24 +73,24 @@ impl Bench {
     }
 
     /// Runs it to its end.
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().expect("bitsweep starts")
     }
 
     /// Runs it, expects exit code 0, returns standard output.
-    pub fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(output.status.success(), "bitsweep {args:?}: {:?}\n{}", output.status, text(&output.stderr));
         text(&output.stdout)
     }
 
     /// The exported table.
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         self.ok(&["export", "sweep.yaml", "--format", "csv"])
     }
 
     /// All attempt records of the store, start and end by attempt.
-    pub fn attempts(&self) -> Vec<Attempt> {
+    pub(crate) fn attempts(&self) -> Vec<Attempt> {
         let mut attempts: BTreeMap<String, Attempt> = BTreeMap::new();
         for file in files(&self.path(".bitsweep/attempts")) {
             let record = record(&file);
@@ -106,35 +106,35 @@ impl Bench {
     }
 
     /// Keys of committed outcomes with the attempt that made them.
-    pub fn outcomes(&self) -> Vec<Value> {
+    pub(crate) fn outcomes(&self) -> Vec<Value> {
         files(&self.path(".bitsweep/outcomes")).iter().map(|file| record(file)).collect()
     }
 }
 
 /// One attempt, as its records say.
 #[derive(Clone, Debug, Default)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// The job.
-    pub key: String,
+    pub(crate) key: String,
     /// Seconds since 1970 of its start.
-    pub started: Option<u64>,
+    pub(crate) started: Option<u64>,
     /// How it ended; `None`: killed.
-    pub verdict: Option<Value>,
+    pub(crate) verdict: Option<Value>,
 }
 
 /// The repository's root.
-pub fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Real data for tests, or `None` after saying that the test is skipped. In CI its absence is a failure.
-pub fn test_data(name: &str) -> Option<PathBuf> {
+pub(crate) fn test_data(name: &str) -> Option<PathBuf> {
     let base = std::env::var_os("BITSWEEP_TEST_DATA").map_or_else(|| repository().join("../shared/data"), PathBuf::from);
     found(base.join(name))
 }
 
 /// A model folder made by scripts/test-models; see [`test_data`].
-pub fn test_model(name: &str) -> Option<PathBuf> {
+pub(crate) fn test_model(name: &str) -> Option<PathBuf> {
     let base = std::env::var_os("BITSWEEP_TEST_MODELS").map_or_else(|| repository().join("target/test-models"), PathBuf::from);
     found(base.join(name))
 }
@@ -149,12 +149,12 @@ fn found(path: PathBuf) -> Option<PathBuf> {
 }
 
 /// Bytes as text.
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Every file below `folder`, sorted.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -167,14 +167,14 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The content of a stored record: its second line, below the checksum.
-pub fn record(file: &Path) -> Value {
+pub(crate) fn record(file: &Path) -> Value {
     let text = fs::read_to_string(file).expect("a record can be read");
     let (_, record) = text.split_once('\n').expect("a record has two lines");
     serde_json::from_str(record).expect("a record is JSON")
 }
 
 /// Copies a folder.
-pub fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for file in files(from) {
         let target = to.join(file.strip_prefix(from).expect("below the folder"));
         fs::create_dir_all(target.parent().expect("a file has a folder")).expect("folders can be made");

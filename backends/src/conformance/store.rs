@@ -273,7 +273,9 @@ async fn gc_keeps_what_plans_need(store: &Store) {
     assert!(matches!(store.plan(&dropped_id).await, Err(BackendError::Missing { .. })));
     let again = store.gc(&lock, &[], false).await.unwrap();
     assert_eq!((again.kept, again.removed, again.bytes), (counted.kept, 0, 0));
-    for (text, stays) in [("imported", true), ("index", true), ("checkpoint", true), ("imported too", false), ("lost", false)] {
+    for (text, stays) in
+        [("imported", true), ("index", true), ("checkpoint", true), ("imported too", false), ("lost", false)]
+    {
         assert_eq!(store.has_blob(&Digest::of(text.as_bytes())).await.unwrap(), stays, "{text}");
     }
     assert_eq!(store.plan(&kept_id).await.unwrap(), kept);

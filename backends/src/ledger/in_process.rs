@@ -229,7 +229,13 @@ impl Ledger for InProcessLedger {
         Ok(())
     }
 
-    async fn end(&self, key: JobKey, attempt: &Nonce, verdict: Verdict, checkpoints_made: u64) -> Result<(), BackendError> {
+    async fn end(
+        &self,
+        key: JobKey,
+        attempt: &Nonce,
+        verdict: Verdict,
+        checkpoints_made: u64,
+    ) -> Result<(), BackendError> {
         self.step(|book| book.end(key, attempt, Notice::Ended { key, verdict, checkpoints_made }));
         Ok(())
     }

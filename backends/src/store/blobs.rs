@@ -126,7 +126,8 @@ impl Store {
             GetResultPayload::Stream(mut stream) => {
                 let folder = self.copies().await?.to_owned();
                 let failed = |error| failure::of_file(&folder, error);
-                let (mut copy, mut hasher, mut bytes) = (NamedTempFile::new_in(&folder).map_err(failed)?, Hasher::new(), 0);
+                let (mut copy, mut hasher, mut bytes) =
+                    (NamedTempFile::new_in(&folder).map_err(failed)?, Hasher::new(), 0);
                 while let Some(part) = stream.try_next().await.map_err(|error| self.objects.failed(error))? {
                     hasher.update(&part);
                     copy.write_all(&part).map_err(failed)?;

@@ -4,9 +4,9 @@ use bitsweep_proto::outcome::Item;
 use bitsweep_proto::{Digest, JobKey};
 use serde::{Deserialize, Serialize};
 
+use super::Store;
 use super::layout::{self, CHECKPOINTS};
 use super::record::Record;
-use super::Store;
 use crate::error::BackendError;
 
 /// Version of the stored checkpoint.
@@ -40,12 +40,8 @@ impl Store {
     /// which the loser of a race adopts.
     pub async fn put_checkpoint(&self, key: JobKey, item: &Item) -> Result<Item, BackendError> {
         let at = layout::checkpoint(key, &item.name);
-        let record = Checkpoint {
-            version: CHECKPOINT_VERSION,
-            name: item.name.clone(),
-            blob: item.blob,
-            bytes: item.bytes,
-        };
+        let record =
+            Checkpoint { version: CHECKPOINT_VERSION, name: item.name.clone(), blob: item.blob, bytes: item.bytes };
         if self.objects.create_record(&at, &record).await? {
             return Ok(record.item());
         }

@@ -18,9 +18,10 @@ pub(super) fn of(name: &str, error: object_store::Error) -> BackendError {
     match &error {
         E::NotFound { path, .. } => BackendError::store_lacks(path.clone()),
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => refused(no_permission(name), Box::new(error)),
-        E::NotSupported { .. } | E::NotImplemented { .. } | E::InvalidPath { .. } | E::UnknownConfigurationKey { .. } => {
-            refused(format!("{name} cannot do what a store must"), Box::new(error))
-        }
+        E::NotSupported { .. }
+        | E::NotImplemented { .. }
+        | E::InvalidPath { .. }
+        | E::UnknownConfigurationKey { .. } => refused(format!("{name} cannot do what a store must"), Box::new(error)),
         _ => unavailable(format!("{name} failed"), Box::new(error)),
     }
 }

@@ -87,7 +87,8 @@ impl Fault {
 pub(super) fn from_environment(objects: Arc<dyn ObjectStore>) -> Result<Arc<dyn ObjectStore>, BackendError> {
     let Ok(text) = std::env::var("BITSWEEP_FAULTS") else { return Ok(objects) };
     let faults = Fault::parse_list(&text);
-    let faults = faults.ok_or_else(|| BackendError::store_refuses(format!("BITSWEEP_FAULTS is not a list of faults: \"{text}\"")))?;
+    let faults = faults
+        .ok_or_else(|| BackendError::store_refuses(format!("BITSWEEP_FAULTS is not a list of faults: \"{text}\"")))?;
     Ok(Arc::new(Faulty::new(objects, faults)))
 }
 
@@ -139,7 +140,9 @@ impl State {
                 (Fault::Slow(pause), _) => tokio::time::sleep(*pause).await,
                 (Fault::FullAfter(puts), Act::Put(..)) if put > *puts => return Err(full()),
                 (Fault::FullAfterBytes(limit), Act::Put(..)) if bytes > *limit => return Err(full()),
-                (Fault::ReadOnly, Act::Put(..) | Act::Delete) => return Err(io_error(io::ErrorKind::ReadOnlyFilesystem)),
+                (Fault::ReadOnly, Act::Put(..) | Act::Delete) => {
+                    return Err(io_error(io::ErrorKind::ReadOnlyFilesystem));
+                }
                 (Fault::FailNth(nth), _) if operation == *nth => return Err(io_error(io::ErrorKind::Other)),
                 (Fault::FailPut(prefix), Act::Put(at, _)) | (Fault::FailGet(prefix), Act::Get(at))
                     if at.as_ref().starts_with(prefix) =>

@@ -108,7 +108,8 @@ impl Holder {
     fn this_process() -> Self {
         let mut arguments = std::env::args();
         let program = arguments.next().unwrap_or_default();
-        let program = Path::new(&program).file_name().map_or("bitsweep".into(), |name| name.to_string_lossy().into_owned());
+        let program =
+            Path::new(&program).file_name().map_or("bitsweep".into(), |name| name.to_string_lossy().into_owned());
         let command: Vec<String> = std::iter::once(program).chain(arguments).collect();
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = host.trim();
@@ -182,7 +183,12 @@ mod tests {
     fn a_child_process_does_not_keep_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let file = lock_file(folder.path()).unwrap();
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut command = std::process::Command::new("cat");
+        let mut child =
+            command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        // Once it answers it is another program, and has closed what it does not inherit.
+        child.stdin.as_mut().unwrap().write_all(b"?").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         drop(file);
         let again = lock_file(folder.path());
         child.kill().unwrap();

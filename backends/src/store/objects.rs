@@ -153,7 +153,10 @@ impl Objects {
     }
 
     /// The records at `names`, in that order. Those that are damaged or gone meanwhile are left out with a warning.
-    pub(super) async fn get_sound_records<R: Record + Send>(&self, names: Vec<Path>) -> Result<Vec<(Path, R)>, BackendError> {
+    pub(super) async fn get_sound_records<R: Record + Send>(
+        &self,
+        names: Vec<Path>,
+    ) -> Result<Vec<(Path, R)>, BackendError> {
         let reads = names.into_iter().map(|at| async move {
             match self.get_record::<R>(&at).await {
                 Ok(record) => Ok(record.map(|record| (at, record))),

@@ -38,7 +38,8 @@ impl Store {
     pub async fn open(place: &str) -> Result<Self, BackendError> {
         let folder = folder_of(place)?;
         make_folder(&folder)?;
-        let local = LocalFileSystem::new_with_prefix(&folder).map_err(|error| failure::of(&folder.display().to_string(), error))?;
+        let local = LocalFileSystem::new_with_prefix(&folder)
+            .map_err(|error| failure::of(&folder.display().to_string(), error))?;
         let folder = folder.canonicalize().map_err(|error| failure::of_file(&folder, error))?;
         let objects: Arc<dyn ObjectStore> = Arc::new(local.with_automatic_cleanup(true));
         #[cfg(debug_assertions)]

@@ -76,7 +76,9 @@ impl Store {
     pub async fn put_outcome(&self, outcome: &Outcome) -> Result<Put, BackendError> {
         let at = layout::generation(OUTCOMES, outcome.key, outcome.generation);
         // JSON has no NaN: such an outcome would be committed and then never be read.
-        let unfit = |how: String| BackendError::store_damaged(format!("the outcome of job {} that was to be put: {how}", outcome.key));
+        let unfit = |how: String| {
+            BackendError::store_damaged(format!("the outcome of job {} that was to be put: {how}", outcome.key))
+        };
         let bytes = record::encode(outcome).map_err(unfit)?;
         record::decode::<Outcome>(&bytes).map_err(|how| unfit(format!("{how:?}")))?;
         if self.objects.create(&at, bytes).await? {
@@ -115,7 +117,10 @@ impl Store {
         if (outcome.key, outcome.generation) == (key, generation) {
             return Ok(Some(outcome));
         }
-        Err(BackendError::store_damaged(format!("outcome {at} is the one of job {} generation {}", outcome.key, outcome.generation)))
+        Err(BackendError::store_damaged(format!(
+            "outcome {at} is the one of job {} generation {}",
+            outcome.key, outcome.generation
+        )))
     }
 
     /// The generation of the outcome to make next: 0 at first.

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use bitsweep_proto::Digest;
 use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart};
 use bitsweep_proto::outcome::{OUTCOME_VERSION, Outcome};
 use bitsweep_proto::plan::{PLAN_VERSION, Plan};
-use bitsweep_proto::Digest;
 
 /// Something that is stored as a record.
 pub(super) trait Record: Serialize + DeserializeOwned {

@@ -60,7 +60,8 @@ impl Store {
     pub async fn plan(&self, sweep: &SweepId) -> Result<Plan, BackendError> {
         let at = layout::plan(sweep);
         let plan = self.objects.get_record::<Plan>(&at).await?;
-        let plan = plan.ok_or_else(|| BackendError::store_lacks(format!("sweep {sweep} in {}", self.objects.name())))?;
+        let plan =
+            plan.ok_or_else(|| BackendError::store_lacks(format!("sweep {sweep} in {}", self.objects.name())))?;
         // A job of a cell that points past the end would make the id panic.
         let whole = plan.cells.iter().all(|planned| (planned.job as usize) < plan.jobs.len());
         if whole && plan.id() == *sweep {

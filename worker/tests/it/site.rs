@@ -1,5 +1,6 @@
 //! Where workers work: a store, a ledger, a queue; and jobs to work on.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use bitsweep_proto::{AttemptEnd, Digest, JobKey, Outcome};
 use bitsweep_worker::{ChildProgram, Settings, Worker, WorkerError, WorkerReport};
 use object_store::local::LocalFileSystem;
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 /// The program with the parts.
@@ -30,6 +31,8 @@ pub(crate) struct Site {
     pub(crate) store: Store,
     pub(crate) ledger: Arc<InProcessLedger>,
     pub(crate) queue: Arc<InProcessQueue>,
+    /// Notices that were heard and not looked at yet.
+    notices: Mutex<VecDeque<Notice>>,
 }
 
 impl Site {
@@ -44,7 +47,7 @@ impl Site {
 
     async fn on(folder: Arc<TempDir>) -> Self {
         let store = Store::open(folder.path().join("store").to_str().unwrap()).await.unwrap();
-        Self { folder, store, ledger: Arc::default(), queue: Arc::default() }
+        Self { folder, store, ledger: Arc::default(), queue: Arc::default(), notices: Mutex::default() }
     }
 
     /// A site whose store can be made to fail.
@@ -54,7 +57,7 @@ impl Site {
         std::fs::create_dir(&place).unwrap();
         let faulty = Faulty::new(Arc::new(LocalFileSystem::new_with_prefix(&place).unwrap()), Vec::new());
         let store = Store::with_objects(Arc::new(faulty.clone()), Some(place)).await.unwrap();
-        (Self { folder, store, ledger: Arc::default(), queue: Arc::default() }, faulty)
+        (Self { folder, store, ledger: Arc::default(), queue: Arc::default(), notices: Mutex::default() }, faulty)
     }
 
     pub(crate) fn scratch(&self) -> PathBuf {
@@ -90,14 +93,16 @@ impl Site {
         self.queue.publish(Ticket { key: work.key, class: work.class() }).await.unwrap();
     }
 
-    /// The first notice on which `wanted` has an opinion; those before it are dropped.
+    /// The first notice on which `wanted` has an opinion; those before it are dropped, those after it stay.
     pub(crate) async fn notice<T>(&self, wanted: impl Fn(&Notice) -> Option<T>) -> T {
+        let mut waiting = self.notices.lock().await;
         loop {
-            for notice in self.ledger.notices().await.unwrap() {
+            while let Some(notice) = waiting.pop_front() {
                 if let Some(found) = wanted(&notice) {
                     return found;
                 }
             }
+            waiting.extend(self.ledger.notices().await.unwrap());
         }
     }
 

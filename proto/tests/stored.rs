@@ -1,0 +1,207 @@
+//! Stored formats: what version 1 wrote still reads, and is written again to the letter.
+//!
+//! `BITSWEEP_UPDATE=1` writes the golden files again; only a new version may differ from what is checked in.
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+
+use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Nonce, Verdict};
+use bitsweep_proto::job::{Compress, Embed, MeasureSpec, Retrieve, Texts};
+use bitsweep_proto::lock::{
+    DatasetCounts, LOCK_VERSION, Lock, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling,
+};
+use bitsweep_proto::outcome::{Cost, InputDigest, Item, Measured, OUTCOME_VERSION, Outcome, Produced, Provenance};
+use bitsweep_proto::plan::{From, Input, PLAN_VERSION, Plan, PlannedCell, PlannedJob};
+use bitsweep_proto::{Cell, Codec, Digest, Fields, JobKey, Measure, Profile, Profiles, Spec};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, value: &T) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let written = format!("{}\n", serde_json::to_string_pretty(value).unwrap());
+    if std::env::var_os("BITSWEEP_UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &written).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(&serde_json::from_str::<T>(&golden).unwrap(), value, "{name} no longer reads");
+    assert_eq!(written, golden, "{name} is written differently: that is a new version");
+}
+
+fn file(name: &str) -> LockedFile {
+    LockedFile { name: name.to_owned(), bytes: name.len() as u64, sha256: Digest::of(name.as_bytes()) }
+}
+
+fn lock() -> Lock {
+    let facts = ModelFacts {
+        architecture: "bert".to_owned(),
+        dim: 384,
+        layers: 6,
+        max_tokens: 256,
+        pooling: Pooling::Mean,
+        normalize: true,
+        query_prefix: "query: ".to_owned(),
+        document_prefix: String::new(),
+    };
+    let model = LockedModel {
+        source: "hf:org/name".to_owned(),
+        revision: Some("8b3219a".to_owned()),
+        files: vec![file("config.json"), file("model.safetensors")],
+        facts,
+    };
+    let dataset = LockedDataset {
+        source: "file:d".to_owned(),
+        files: vec![file("corpus.jsonl")],
+        split: "test".to_owned(),
+        ignore_identical_ids: false,
+        corpus: file("corpus"),
+        document_ids: file("document_ids"),
+        queries: file("queries"),
+        qrels: file("qrels"),
+        counts: DatasetCounts { documents: 5183, queries: 300, queries_without_judgements: 809, judgements: 339 },
+        warnings: vec!["1 judgement names an unknown document".to_owned()],
+    };
+    Lock {
+        version: LOCK_VERSION,
+        models: [("m".to_owned(), model)].into(),
+        datasets: [("d".to_owned(), dataset)].into(),
+    }
+}
+
+fn profiles() -> Profiles {
+    let profile = |kernels: &str| Profile {
+        device: "cpu".to_owned(),
+        precision: "f32".to_owned(),
+        kernels: kernels.to_owned(),
+        self_test: Digest::of(kernels.as_bytes()),
+    };
+    Profiles { encoder: profile("candle"), search: profile("faiss") }
+}
+
+fn specs() -> [Spec; 4] {
+    let embed = Embed {
+        texts: Texts::Documents,
+        architecture: "bert".to_owned(),
+        dim: 384,
+        prefix: "passage: ".to_owned(),
+        max_tokens: 256,
+        pooling: Pooling::Cls,
+        normalize: true,
+        first_row: 1024,
+        rows: 1024,
+        chunk_rows: 128,
+    };
+    let codec = Codec::Binary { bits: 256, seed: 2 };
+    let measures = vec![Measure::Ndcg { k: 10 }, Measure::Mrr { k: None }, Measure::Overlap { k: 10 }];
+    [
+        Spec::Embed(embed),
+        Spec::Compress(Compress { codec, dim: 384 }),
+        Spec::Retrieve(Retrieve { codec, dim: 384, depth: 1000, ignore_identical_ids: true }),
+        Spec::Measure(MeasureSpec { measures }),
+    ]
+}
+
+fn fields() -> Fields {
+    specs()[0].fields(&profiles())
+}
+
+#[test]
+fn locks() {
+    holds("lock.v1.json", &lock());
+}
+
+#[test]
+fn plans() {
+    let input = |name: &str, from| Input { name: name.to_owned(), item: String::new(), from };
+    let froms = [From::Blob(Digest::of(b"corpus")), From::Job(0), From::Job(1), From::Job(2)];
+    let jobs = specs().into_iter().zip(froms).map(|(spec, from)| PlannedJob {
+        key: JobKey(Digest::of(spec.kind().name().as_bytes())),
+        inputs: vec![input("texts", from)],
+        spec,
+        tier: 1,
+    });
+    let plan = Plan {
+        version: PLAN_VERSION,
+        name: "s".to_owned(),
+        manifest: "sweep: s\n".to_owned(),
+        lock: lock(),
+        profiles: profiles(),
+        measures: vec![Measure::Ndcg { k: 10 }],
+        jobs: jobs.collect(),
+        cells: vec![PlannedCell {
+            cell: Cell::retrieval("m", "d", Codec::Binary { bits: 256, seed: 2 }),
+            tier: 1,
+            job: 3,
+        }],
+    };
+    holds("plan.v1.json", &plan);
+}
+
+#[test]
+fn outcomes() {
+    let measured = Measured {
+        measure: Measure::Ndcg { k: 10 },
+        value: 0.1 + 0.2,
+        value_min: 0.25,
+        value_max: 0.5,
+        value_trec_eval: Some(0.3),
+        queries: 300,
+    };
+    let outcome = Outcome {
+        version: OUTCOME_VERSION,
+        key: fields().key(),
+        generation: 1,
+        attempt: Nonce("00ff".to_owned()),
+        kind: specs()[0].kind(),
+        fields: fields(),
+        inputs: vec![InputDigest { name: "texts".to_owned(), item: String::new(), blob: Digest::of(b"corpus") }],
+        produced: Produced {
+            artifact: vec![Item { name: "chunk/000000000".to_owned(), blob: Digest::of(b"chunk"), bytes: 5 }],
+            measures: vec![measured],
+            facts: [("rows".to_owned(), 1024)].into(),
+        },
+        provenance: Provenance {
+            version: "0.1.0".to_owned(),
+            host: "h".to_owned(),
+            cpu: "c".to_owned(),
+            committed_at: 1_700_000_000,
+        },
+        cost: Cost { seconds: 1.5, cpu_seconds: 2.25, peak_memory_bytes: 1 << 20 },
+    };
+    holds("outcome.v1.json", &outcome);
+}
+
+#[test]
+fn attempts() {
+    let (attempt, key) = (Nonce("00ff".to_owned()), fields().key());
+    let start = AttemptStart {
+        version: ATTEMPT_VERSION,
+        attempt: attempt.clone(),
+        key,
+        generation: 0,
+        host: "h".to_owned(),
+        process: 7,
+        started_at: 1_700_000_000,
+        checkpoints_found: 3,
+    };
+    holds("attempt_start.v1.json", &start);
+    let text = |text: &str| text.to_owned();
+    let verdicts = vec![
+        Verdict::Committed,
+        Verdict::Discarded,
+        Verdict::Preempted,
+        Verdict::Infrastructure { message: text("the store cannot be reached") },
+        Verdict::Broke { message: text("signal 9") },
+        Verdict::Failed { code: text("embed/nan"), message: text("document x") },
+    ];
+    let end = |verdict| AttemptEnd {
+        version: ATTEMPT_VERSION,
+        attempt: attempt.clone(),
+        key,
+        ended_at: 1_700_000_009,
+        checkpoints_made: 2,
+        verdict,
+        cost: Cost { seconds: 9.0, cpu_seconds: 8.5, peak_memory_bytes: 4096 },
+    };
+    holds("attempt_end.v1.json", &verdicts.into_iter().map(end).collect::<Vec<_>>());
+}
