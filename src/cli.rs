@@ -40,7 +40,7 @@ pub(crate) enum Command {
     /// Run a sweep on this machine; no server needed.
     Run(RunArgs),
     /// Show how far a sweep is.
-    Status(ReadArgs),
+    Status(StatusArgs),
     /// Say why the jobs of a cell run, or why they do not.
     Explain(ExplainArgs),
     /// Write the results table, or the runs in TREC format.
@@ -113,7 +113,7 @@ pub(crate) struct RunArgs {
     /// Read every stored result of this sweep and check its checksum before starting.
     #[arg(long)]
     pub(crate) verify: bool,
-    /// Folder for the table and the report. Default: `reports/<sweep>` in the store.
+    /// Folder for the table and the report. Default: `reports/<sweep>-<id>` in the store.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// No progress bars.
@@ -133,9 +133,13 @@ pub(crate) struct SweepArg {
 
 /// `bitsweep status`.
 #[derive(Debug, Args)]
-pub(crate) struct ReadArgs {
+#[command(after_help = "Example:\n  bitsweep status --all --store /data/bitsweep")]
+pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) sweep: SweepArg,
+    /// List all sweeps of the store, newest first.
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -143,7 +147,9 @@ pub(crate) struct ReadArgs {
 
 /// `bitsweep explain`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  bitsweep explain 'model=all-MiniLM-L6-v2,dataset=scifact,codec=binary/256,seed=0' examples/scifact.yaml")]
+#[command(
+    after_help = "Example:\n  bitsweep explain 'model=all-MiniLM-L6-v2,dataset=scifact,codec=binary/256,seed=0' examples/scifact.yaml"
+)]
 pub(crate) struct ExplainArgs {
     /// A cell as the table names it; part of the name does where it fits one cell only.
     pub(crate) cell: String,
@@ -169,13 +175,15 @@ pub(crate) enum Format {
 
 /// `bitsweep export`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  bitsweep export examples/quickstart.yaml --format csv | column -s, -t")]
+#[command(
+    after_help = "Examples:\n  bitsweep export examples/quickstart.yaml --out table.parquet\n  bitsweep export examples/quickstart.yaml --format csv | cut -d, -f5- | column -s, -t"
+)]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) sweep: SweepArg,
-    /// Form of the output.
-    #[arg(long, value_enum, default_value = "csv")]
-    pub(crate) format: Format,
+    /// Form of the output. Default: as the ending of --out says, else csv.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
     /// File to write (for trec: a folder). Default: standard output.
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,
@@ -199,7 +207,8 @@ pub(crate) struct ReportArgs {
 pub(crate) struct GcArgs {
     #[command(flatten)]
     pub(crate) store: StoreArg,
-    /// Forget this sweep first: what only it refers to goes too. May be repeated.
+    /// Forget these sweeps first, by id or by name (all of that name): what only they refer to goes too, their reports
+    /// as well. May be repeated.
     #[arg(long, value_name = "SWEEP")]
     pub(crate) forget: Vec<String>,
     /// Say what would be deleted; delete nothing.

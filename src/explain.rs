@@ -1,63 +1,93 @@
 //! `bitsweep explain`: why the jobs of a cell run, or why they do not.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use bitsweep_proto::plan::PlannedCell;
-use bitsweep_proto::{Fields, JobKey, Plan};
-use serde_json::json;
+use bitsweep_backends::Store;
+use bitsweep_proto::plan::{From, PlannedCell};
+use bitsweep_proto::{JobKey, Outcome, Plan};
+use serde_json::{Value, json};
 
-use crate::cli::ExplainArgs;
+use crate::cli::{ExplainArgs, SourceArgs};
 use crate::exit::{Exit, Failure};
-use crate::{results, status, sweep};
+use crate::label::label;
+use crate::print::out;
+use crate::status::FailedJob;
+use crate::{plan, print, reasons, results, status, sweep};
 
-/// Names shown when a part of a name fits several cells.
+/// Names shown when a part of a name fits several cells, or none.
 const CANDIDATES_SHOWN: usize = 8;
 
 pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
-    let found = sweep::find(&args.sweep).await?;
-    let plan = &found.plan;
-    let planned = choose(plan, &args.cell)?;
-    let outcomes = results::all(&found.store).await?;
-    let failures = status::failures(&found.store, plan).await?;
-    let of_plan: HashMap<JobKey, u32> = (0..).zip(&plan.jobs).map(|(index, job)| (job.key, index)).collect();
-    let fields_of = |key: &JobKey| -> Option<Fields> {
-        of_plan.get(key).map(|index| plan.fields(*index)).or_else(|| outcomes.get(key).map(|outcome| outcome.fields.clone()))
+    // A manifest is explained as it is now: what would run is the question.
+    let manifest = args.sweep.sweep.as_deref().map(Path::new).filter(|path| path.is_file());
+    let (store, plan) = match manifest {
+        Some(path) => {
+            let folder = sweep::store_folder(&args.sweep.store, manifest);
+            plan::fresh(path, &folder, &SourceArgs { update_lock: false, offline: false }).await?
+        }
+        None => {
+            let found = sweep::find(&args.sweep).await?;
+            (found.store, found.plan)
+        }
     };
+    let planned = choose(&plan, &args.cell)?;
+    let known = Known { outcomes: results::all(&store).await?, failures: status::failures(&store, &plan).await? };
     let mut jobs = Vec::new();
-    for index in bitsweep_plan::lineage(plan, planned.job) {
-        let job = &plan.jobs[index as usize];
-        let kind = job.spec.kind().name();
-        let value = match (outcomes.get(&job.key), failures.get(&job.key)) {
-            (Some(outcome), _) => {
-                let attempts = found.store.attempts(job.key).await?.starts.len();
-                let why = format!(
-                    "done by attempt {} in generation {} on {} ({} in all); not run again: its key covers all that can change it",
-                    &outcome.attempt.0[..8.min(outcome.attempt.0.len())], outcome.generation, outcome.provenance.host, crate::print::count(attempts, "attempt", "attempts"),
-                );
-                json!({ "kind": kind, "key": job.key, "state": "done", "why": why, "fields": outcome.fields, "seconds": outcome.cost.seconds })
-            }
-            (None, Some(failure)) => json!({ "kind": kind, "key": job.key, "state": "failed", "why": failure.reason, "fields": plan.fields(index) }),
-            (None, None) => {
-                let fields = plan.fields(index);
-                let why = bitsweep_plan::explain(&fields, outcomes.values().map(|outcome| &outcome.fields), &fields_of);
-                json!({ "kind": kind, "key": job.key, "state": "open", "why": why.to_string(), "fields": fields })
-            }
-        };
-        jobs.push(value);
+    for index in bitsweep_plan::lineage(&plan, planned.job) {
+        jobs.push(known.job(&store, &plan, index).await?);
     }
     if args.json {
-        println!("{:#}", json!({ "cell": planned.cell.to_string(), "tier": planned.tier, "jobs": jobs }));
+        out(&format!("{:#}\n", json!({ "cell": planned.cell.to_string(), "tier": planned.tier, "jobs": jobs })))?;
         return Ok(Exit::Done);
     }
-    println!("{} (tier {})", planned.cell, planned.tier);
+    out(&format!("{} (tier {})\n", planned.cell, planned.tier))?;
     for job in &jobs {
-        let text = |name: &str| job[name].as_str().unwrap_or_default().to_owned();
-        println!("\n{} {} {}\n  {}", text("kind"), text("key").chars().take(12).collect::<String>(), text("state"), text("why"));
-    }
-    if let Some(note) = found.note {
-        eprintln!("note: {note}");
+        let text = |name: &str| job[name].as_str().unwrap_or_default();
+        out(&format!("\n{} ({}): {}\n  {}\n", text("job"), &text("key")[..12], text("state"), text("why")))?;
     }
     Ok(Exit::Done)
+}
+
+/// What the store knows.
+struct Known {
+    outcomes: BTreeMap<JobKey, Outcome>,
+    failures: BTreeMap<JobKey, FailedJob>,
+}
+
+impl Known {
+    async fn job(&self, store: &Store, plan: &Plan, index: u32) -> Result<Value, Failure> {
+        let job = &plan.jobs[index as usize];
+        let mut value = json!({
+            "job": label(&job.spec), "kind": job.spec.kind(), "key": job.key, "fields": plan.fields(index),
+        });
+        let (state, why) = if let Some(outcome) = self.outcomes.get(&job.key) {
+            let attempts = store.attempts(job.key).await?.starts.len();
+            let again = match outcome.generation {
+                0 => String::new(),
+                lost => format!(", after its result was lost {}", print::count(lost as usize, "time", "times")),
+            };
+            let attempts = print::count(attempts, "attempt", "attempts");
+            let host = &outcome.provenance.host;
+            (
+                "done",
+                format!(
+                    "made on {host} in {attempts}{again}; nothing that could change it has changed, so it is reused"
+                ),
+            )
+        } else if let Some(failure) = self.failures.get(&job.key) {
+            ("failed", failure.reason.clone())
+        } else {
+            let waits =
+                |from| matches!(from, From::Job(other) if !self.outcomes.contains_key(&plan.jobs[other as usize].key));
+            let first = job.inputs.iter().any(|input| waits(input.from));
+            let why = reasons::explain(plan, index, &self.outcomes).to_string();
+            ("to run", if first { "an input of it is made first (see above)".to_owned() } else { why })
+        };
+        value["state"] = state.into();
+        value["why"] = why.into();
+        Ok(value)
+    }
 }
 
 /// The one cell that `name` means.
@@ -65,14 +95,30 @@ fn choose<'p>(plan: &'p Plan, name: &str) -> Result<&'p PlannedCell, Failure> {
     if let Some(exact) = plan.cells.iter().find(|planned| planned.cell.to_string() == name) {
         return Ok(exact);
     }
-    let fitting: Vec<&PlannedCell> = plan.cells.iter().filter(|planned| planned.cell.to_string().contains(name)).collect();
-    let some = |cells: &[&PlannedCell]| cells.iter().take(CANDIDATES_SHOWN).map(|planned| format!("\n  {}", planned.cell)).collect::<String>();
+    // Parts in any order and case: `seed=1,binary/64`.
+    let parts: Vec<String> = name.split(',').map(|part| part.trim().to_lowercase()).collect();
+    let fits = |planned: &&PlannedCell| {
+        let cell = planned.cell.to_string().to_lowercase();
+        parts.iter().all(|part| cell.contains(part))
+    };
+    let fitting: Vec<&PlannedCell> = plan.cells.iter().filter(fits).collect();
+    let some = |cells: &[&PlannedCell]| {
+        let shown: String =
+            cells.iter().take(CANDIDATES_SHOWN).map(|planned| format!("\n  {}", planned.cell)).collect();
+        let more = cells.len().saturating_sub(CANDIDATES_SHOWN);
+        if more == 0 { shown } else { format!("{shown}\n  and {more} more") }
+    };
     match fitting.as_slice() {
         [one] => Ok(one),
         [] => {
             let all: Vec<&PlannedCell> = plan.cells.iter().collect();
-            Err(Failure::wrong(format!("no cell of this sweep is called {name:?}; its cells are such as{}", some(&all))))
+            let cells = some(&all);
+            Err(Failure::wrong(format!(
+                "no cell of this sweep is called {name:?} (excluded cells are not in it); it has{cells}"
+            )))
         }
-        several => Err(Failure::wrong(format!("{name:?} fits {} cells; name one of them in full:{}", several.len(), some(several)))),
+        several => {
+            Err(Failure::wrong(format!("{name:?} fits {} cells; name one of them:{}", several.len(), some(several))))
+        }
     }
 }

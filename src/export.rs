@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use bitsweep_jobs::{run_file, texts};
@@ -21,26 +21,51 @@ pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
     if let Some(note) = &found.note {
         eprintln!("note: {note}");
     }
-    if args.format == Format::Trec {
-        let folder = args.out.as_deref().ok_or_else(|| Failure::wrong("trec is a folder of files: name it with --out FOLDER"))?;
+    let format = args.format.unwrap_or_else(|| of_ending(args.out.as_deref()));
+    if format == Format::Trec {
+        let folder = args
+            .out
+            .as_deref()
+            .ok_or_else(|| Failure::wrong("trec is a folder of files: name it with --out FOLDER"))?;
         return trec(&found, folder).await;
     }
     let table = Table::of(&found.plan, &results::measured(&found.store, &found.plan).await?)?;
     match &args.out {
         Some(path) => {
             let mut file = BufWriter::new(create(path)?);
-            write(&table, args.format, &mut file)?;
+            write(&table, format, &mut file)?;
             file.flush().map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))?;
         }
-        None => write(&table, args.format, &mut io::stdout())?,
+        None => {
+            let mut bytes = Vec::new();
+            write(&table, format, &mut bytes)?;
+            print::out_bytes(&bytes)?;
+        }
     }
     if table.missing > 0 {
-        eprintln!("note: {} of {} cells have no result yet and no rows; see `bitsweep status`", table.missing, table.cells);
+        eprintln!(
+            "note: {} of {} cells have no result yet and no rows; see `bitsweep status`",
+            table.missing, table.cells
+        );
     }
     Ok(Exit::Done)
 }
 
+fn of_ending(path: Option<&Path>) -> Format {
+    match path.and_then(Path::extension).and_then(|ending| ending.to_str()) {
+        Some("json") => Format::Json,
+        Some("parquet") => Format::Parquet,
+        _ => Format::Csv,
+    }
+}
+
 fn create(path: &Path) -> Result<File, Failure> {
+    if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml" || ending == "lock") {
+        return Err(Failure::wrong(format!(
+            "{}: this looks like a manifest or a lock; a table is not written over it",
+            path.display()
+        )));
+    }
     File::create(path).map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))
 }
 
@@ -76,12 +101,16 @@ async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
     let datasets: BTreeSet<&str> = found.plan.cells.iter().map(|planned| planned.cell.dataset()).collect();
     for name in datasets {
         let Some(dataset) = found.plan.lock.datasets.get(name) else { continue };
-        let judgements = texts::judgements(&found.store.fetch_blob(&dataset.qrels.sha256).await?).map_err(job_failure)?;
+        let judgements =
+            texts::judgements(&found.store.fetch_blob(&dataset.qrels.sha256).await?).map_err(job_failure)?;
         let rows = judgements.iter().map(|row| (row.query.as_str(), row.document.as_str(), i64::from(row.score)));
         export::trec_qrels(folder, name, rows)?;
     }
     if missing > 0 {
-        eprintln!("note: {} no result yet and no run; see `bitsweep status`", print::count(missing, "cell has", "cells have"));
+        eprintln!(
+            "note: {} no result yet and no run; see `bitsweep status`",
+            print::count(missing, "cell has", "cells have")
+        );
     }
     Ok(Exit::Done)
 }
@@ -97,11 +126,13 @@ async fn run_of(found: &Found, planned: &PlannedCell) -> Result<Option<Digest>, 
         From::Job(job) if input.name == "run" => Some(job),
         From::Job(_) | From::Blob(_) => None,
     });
-    let Some(job) = run.map(|job| &found.plan.jobs[job as usize]).filter(|job| job.spec.kind() == Kind::Retrieve) else {
+    let Some(job) = run.map(|job| &found.plan.jobs[job as usize]).filter(|job| job.spec.kind() == Kind::Retrieve)
+    else {
         return Ok(None);
     };
     let outcome = found.store.outcome(job.key).await?;
-    Ok(outcome.and_then(|outcome| outcome.produced.artifact.iter().find(|item| item.name == "run").map(|item| item.blob)))
+    Ok(outcome
+        .and_then(|outcome| outcome.produced.artifact.iter().find(|item| item.name == "run").map(|item| item.blob)))
 }
 
 fn job_failure(error: bitsweep_jobs::JobError) -> Failure {

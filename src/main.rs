@@ -6,10 +6,12 @@ mod exit;
 mod explain;
 mod export;
 mod gc;
+mod label;
 mod plan;
 mod prepare;
 mod print;
 mod progress;
+mod reasons;
 mod report;
 mod results;
 mod run;
@@ -62,7 +64,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Report(args) => report::report(args).await,
         Command::Gc(args) => gc::gc(args).await,
         Command::Schema => {
-            println!("{:#}", bitsweep_proto::manifest::schema());
+            print::out(&format!("{:#}\n", bitsweep_proto::manifest::schema()))?;
             Ok(Exit::Done)
         }
         Command::Child { .. } => Err(Failure::wrong("the child is started by a worker")),

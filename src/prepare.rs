@@ -25,10 +25,12 @@ pub(crate) fn read_manifest(path: &Path) -> Result<(Manifest, String), Failure> 
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Failure::wrong(format!("{file}: there is no such manifest")),
+        std::io::ErrorKind::IsADirectory => Failure::wrong(format!("{file} is a folder, a manifest is a YAML file")),
         _ => Failure::wrong(format!("{file}: {error}")),
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        let line =
+            1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         Failure::wrong(format!("{file}:{line}: not UTF-8: a manifest is YAML text in UTF-8"))
     })?;
     match bitsweep_proto::manifest::read(&text, &file) {
@@ -92,9 +94,11 @@ async fn resolve(source: &Source<'_>, args: &SourceArgs, store: &Store) -> Resul
 fn write_lock(lock_file: &Path, lock: &Lock) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::wrong(format!("failed to write {}: {error}", lock_file.display()));
     let folder = lock_file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    std::io::Write::write_all(&mut file, bitsweep_sources::write_lock(lock).as_bytes()).map_err(failed)?;
-    file.persist(lock_file).map_err(|error| failed(error.error))?;
+    // Not a file of `tempfile`: those are private, and a lock is shared with its manifest.
+    let beside =
+        folder.join(format!(".{}.{}", lock_file.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
+    std::fs::write(&beside, bitsweep_sources::write_lock(lock)).map_err(failed)?;
+    std::fs::rename(&beside, lock_file).map_err(failed)?;
     Ok(())
 }
 

@@ -1,6 +1,23 @@
 //! Text for people: bytes, durations, aligned columns.
 
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use crate::exit::{Exit, Failure};
+
+/// Writes to standard output. Whoever reads it may close it early (`| head`): then nothing more is to be said.
+pub(crate) fn out(text: &str) -> Result<(), Failure> {
+    out_bytes(text.as_bytes())
+}
+
+/// As [`out`], for what is not text.
+pub(crate) fn out_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(Exit::Done as i32),
+        written => written.map_err(|error| Failure::wrong(format!("failed to write to standard output: {error}"))),
+    }
+}
 
 /// `1536` → `1.5 KiB`.
 pub(crate) fn bytes(count: u64) -> String {
@@ -31,7 +48,9 @@ pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
 
 /// Rows as columns of equal width: the first left-aligned, the others right-aligned. The first row is the header.
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..rows.iter().map(Vec::len).max().unwrap_or(0)).map(width).collect();
     let mut text = String::new();
     for row in rows {

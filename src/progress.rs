@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bitsweep_coordinator::{Observer, Standing};
+use bitsweep_coordinator::{KindStanding, Observer, Standing};
 use bitsweep_proto::job::Kind;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -76,7 +76,8 @@ impl RunBars {
     fn draw(&mut self, standing: &Standing) {
         let Some(screen) = &self.terminal else { return };
         if self.bars.is_empty() {
-            let style = ProgressStyle::with_template("{prefix:9} {bar:36} {pos:>6}/{len} {msg}").expect("the template is valid");
+            let style = ProgressStyle::with_template("{prefix:9} {bar:36} {pos:>6}/{len} {elapsed:>4} {msg}")
+                .expect("the template is valid");
             for kind in Kind::ALL {
                 let bar = screen.add(ProgressBar::new(0)).with_style(style.clone()).with_prefix(kind.name());
                 self.bars.push((kind, bar));
@@ -87,7 +88,11 @@ impl RunBars {
             bar.set_length(count.total);
             bar.set_position(count.done);
             let running = if count.running == 0 { String::new() } else { format!("{} running", count.running) };
-            let rows = if count.units_total == 0 { String::new() } else { format!(", {}/{} rows", count.units_done, count.units_total) };
+            let rows = if count.units_total == 0 {
+                String::new()
+            } else {
+                format!(", {}/{} rows", count.units_done, count.units_total)
+            };
             let failed = if count.failed == 0 { String::new() } else { format!(", {} failed", count.failed) };
             bar.set_message(format!("{running}{rows}{failed}"));
         }
@@ -99,7 +104,15 @@ impl RunBars {
             return;
         }
         self.last_line = Some(Instant::now());
-        let parts: Vec<String> = standing.kinds.iter().map(|(kind, count)| format!("{} {}/{}", kind.name(), count.done, count.total)).collect();
+        let part = |(kind, count): (&Kind, &KindStanding)| {
+            let rows = if count.units_total == 0 {
+                String::new()
+            } else {
+                format!(" ({}/{} rows)", count.units_done, count.units_total)
+            };
+            format!("{} {}/{}{rows}", kind.name(), count.done, count.total)
+        };
+        let parts: Vec<String> = standing.kinds.iter().map(part).collect();
         eprintln!("[{}] {}", print::seconds(self.started.elapsed().as_secs_f64()), parts.join(", "));
     }
 }
@@ -123,7 +136,7 @@ impl Observer for RunBars {
 impl Drop for RunBars {
     fn drop(&mut self) {
         for (_, bar) in &self.bars {
-            bar.finish();
+            bar.abandon();
         }
     }
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::cli::ReportArgs;
 use crate::exit::{Exit, Failure};
+use crate::print::out;
 use crate::{results, status, sweep};
 
 /// Where everything was written.
@@ -28,24 +29,34 @@ pub(crate) async fn report(args: ReportArgs) -> Result<Exit, Failure> {
     let failures = status::failures(&found.store, &found.plan).await?;
     let failed: BTreeMap<JobKey, String> = failures.into_iter().map(|(key, failure)| (key, failure.reason)).collect();
     let plots = args.out.with_extension("plots");
-    write(&found.store, &found.plan, &failed, (&args.out, &plots)).await?;
+    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| failed_to_write(folder, &error))?;
+    let manifest = args.sweep.sweep.as_deref().map(Path::new).filter(|path| path.is_file());
+    let command = command(manifest, &args.out);
+    write(&found.store, (&found.plan, &failed), &command, (&args.out, &plots)).await?;
     if let Some(note) = &found.note {
         eprintln!("note: {note}");
     }
     if args.json {
-        println!("{:#}", json!({ "report": args.out, "plots": plots, "sweep": found.id }));
+        out(&format!("{:#}\n", json!({ "report": args.out, "plots": plots, "sweep": found.id })))?;
     } else {
-        println!("report: {}\nplots:  {}", args.out.display(), plots.display());
+        out(&format!("report: {}\nplots:  {}\n", args.out.display(), plots.display()))?;
     }
     Ok(Exit::Done)
 }
 
 /// Table, report and plots of a run that has just ended, in `folder`.
-pub(crate) async fn write_all(store: &Store, plan: &Plan, folder: &Path, end: &End) -> Result<Written, Failure> {
+pub(crate) async fn write_all(
+    store: &Store,
+    plan: &Plan,
+    (manifest, folder): (&Path, &Path),
+    end: &End,
+) -> Result<Written, Failure> {
     let failed: BTreeMap<JobKey, String> = end.failed.iter().chain(&end.held).cloned().collect();
     fs::create_dir_all(folder).map_err(|error| failed_to_write(folder, &error))?;
     let (page, table) = (folder.join("report.html"), folder.join("table.csv"));
-    let rows = write(store, plan, &failed, (&page, &folder.join("report.plots"))).await?;
+    let command = command(Some(manifest), &page);
+    let rows = write(store, (plan, &failed), &command, (&page, &folder.join("report.plots"))).await?;
     let mut csv = Vec::new();
     export::csv(&rows, &mut csv)?;
     fs::write(&table, csv).map_err(|error| failed_to_write(&table, &error))?;
@@ -54,14 +65,13 @@ pub(crate) async fn write_all(store: &Store, plan: &Plan, folder: &Path, end: &E
 
 async fn write(
     store: &Store,
-    plan: &Plan,
-    failed: &BTreeMap<JobKey, String>,
+    (plan, failed): (&Plan, &BTreeMap<JobKey, String>),
+    command: &str,
     (page, plots): (&Path, &Path),
 ) -> Result<Table, Failure> {
     // All outcomes, not only the measures: the report names the machines that made each step.
     let outcomes = results::outcomes(store, plan, |_| true).await?;
-    let command = format!("bitsweep run {} && bitsweep report --out {}", plan_file(plan), page.display());
-    let text = html::render(&html::Report { plan, outcomes: &outcomes, failed, command: &command })?;
+    let text = html::render(&html::Report { plan, outcomes: &outcomes, failed, command })?;
     fs::write(page, text).map_err(|error| failed_to_write(page, &error))?;
     let table = Table::of(plan, &outcomes)?;
     fs::create_dir_all(plots).map_err(|error| failed_to_write(plots, &error))?;
@@ -75,8 +85,17 @@ async fn write(
     Ok(table)
 }
 
-fn plan_file(plan: &Plan) -> String {
-    format!("{}.yaml", plan.name)
+/// What makes the report again, as one types it in the same folder.
+fn command(manifest: Option<&Path>, page: &Path) -> String {
+    let manifest = manifest.map_or("MANIFEST".to_owned(), quoted);
+    format!("bitsweep run {manifest} && bitsweep report {manifest} --out {}", quoted(page))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = text.chars().all(|c| c.is_alphanumeric() || "._-/+=:@%".contains(c));
+    if plain && !text.is_empty() { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn failed_to_write(path: &Path, error: &std::io::Error) -> Failure {

@@ -12,8 +12,13 @@ use crate::exit::Failure;
 const READS_AT_A_TIME: usize = 32;
 
 /// The committed outcomes of the jobs of `plan` that `wanted` chooses.
-pub(crate) async fn outcomes(store: &Store, plan: &Plan, wanted: impl Fn(usize) -> bool) -> Result<BTreeMap<JobKey, Outcome>, Failure> {
-    let keys: BTreeSet<JobKey> = (0..plan.jobs.len()).filter(|index| wanted(*index)).map(|index| plan.jobs[index].key).collect();
+pub(crate) async fn outcomes(
+    store: &Store,
+    plan: &Plan,
+    wanted: impl Fn(usize) -> bool,
+) -> Result<BTreeMap<JobKey, Outcome>, Failure> {
+    let keys: BTreeSet<JobKey> =
+        (0..plan.jobs.len()).filter(|index| wanted(*index)).map(|index| plan.jobs[index].key).collect();
     let read = stream::iter(keys)
         .map(|key| async move { Ok::<_, Failure>((key, store.outcome(key).await?)) })
         .buffer_unordered(READS_AT_A_TIME);

@@ -31,7 +31,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let (manifest, text) = prepare::read_manifest(&args.manifest)?;
     let stop = stop_on_signals()?;
     let folder = sweep::store_folder(&args.store, Some(&args.manifest));
-    let store = Store::open(&folder.to_string_lossy()).await?;
+    let store = sweep::open_or_make(&folder).await?;
     let lock = store.lock()?;
     let settings = settings(&args, &folder)?;
     let profiles = bitsweep_worker::profiles(&settings.child).await?;
@@ -49,7 +49,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     drop(bars);
     let exit = finish(&args, &store, (id, &plan), &end).await?;
     if !args.quiet {
-        eprintln!("{} in {}", sentence(exit), print::seconds(started.elapsed().as_secs_f64()));
+        eprintln!("{}", sentence(exit, &print::seconds(started.elapsed().as_secs_f64())));
     }
     drop(lock);
     Ok(exit)
@@ -101,7 +101,8 @@ async fn drive(
     let facts = bitsweep_coordinator::facts(store, plan).await?;
     let (raise, worker_stop) = watch::channel(false);
     let slots = settings.slots;
-    let worker = Worker { queue: queue.clone(), ledger: ledger.clone(), store: store.clone(), settings, stop: worker_stop };
+    let worker =
+        Worker { queue: queue.clone(), ledger: ledger.clone(), store: store.clone(), settings, stop: worker_stop };
     let mut working = tokio::spawn(worker.run());
     let coordinator = Coordinator { plan: plan.clone(), store: store.clone(), queue, ledger, slots, stop };
     let driving = coordinator.drive(facts, observer);
@@ -137,10 +138,9 @@ async fn finish(args: &RunArgs, store: &Store, (id, plan): (SweepId, &Plan), end
     if end.interrupted {
         return Ok(Exit::Interrupted);
     }
-    let written = report::write_all(store, plan, &folder, end).await?;
+    let written = report::write_all(store, plan, (&args.manifest, &folder), end).await?;
     if !args.quiet {
-        println!("table:  {}", written.table.display());
-        println!("report: {}", written.page.display());
+        print::out(&format!("table:  {}\nreport: {}\n", written.table.display(), written.page.display()))?;
     }
     match (end.failed.is_empty(), end.held.first()) {
         (_, Some((_, reason))) => {
@@ -155,13 +155,13 @@ async fn finish(args: &RunArgs, store: &Store, (id, plan): (SweepId, &Plan), end
     }
 }
 
-fn sentence(exit: Exit) -> &'static str {
+fn sentence(exit: Exit, time: &str) -> String {
     match exit {
-        Exit::Done => "done",
-        Exit::SomeFailed => "done, but for cells that failed,",
-        Exit::Wrong => "stopped",
-        Exit::Unreachable => "stopped; run again later: it continues",
-        Exit::Interrupted => "interrupted; run again: it continues",
+        Exit::Done => format!("done in {time}"),
+        Exit::SomeFailed => format!("done in {time}, but for cells that failed"),
+        Exit::Wrong => format!("stopped after {time}"),
+        Exit::Unreachable => format!("stopped after {time}; run again later to continue"),
+        Exit::Interrupted => format!("interrupted after {time}; run again to continue"),
     }
 }
 

@@ -1,18 +1,25 @@
 //! `bitsweep status`: how far a sweep is, what failed and why.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use bitsweep_backends::Store;
 use bitsweep_proto::attempt::Verdict;
 use bitsweep_proto::outcome::Cost;
+use bitsweep_proto::plan::PlannedCell;
 use bitsweep_proto::{JobKey, Kind, Plan};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cli::ReadArgs;
+use crate::cli::StatusArgs;
 use crate::exit::{Exit, Failure};
-use crate::{print, results, sweep};
+use crate::label::label;
+use crate::print::{self, out};
+use crate::{results, sweep};
 
-pub(crate) async fn status(args: ReadArgs) -> Result<Exit, Failure> {
+pub(crate) async fn status(args: StatusArgs) -> Result<Exit, Failure> {
+    if args.all {
+        return all(&args).await;
+    }
     let found = sweep::find(&args.sweep).await?;
     let known = found.store.known().await?;
     let summary = bitsweep_plan::summary(&found.plan, &|key| known.outcomes.contains_key(key));
@@ -21,35 +28,64 @@ pub(crate) async fn status(args: ReadArgs) -> Result<Exit, Failure> {
     let done: u64 = summary.matrix.iter().map(|count| count.done).sum();
     let costs = costs(&found.store, &found.plan).await?;
     if args.json {
-        let failures: Vec<_> = failures.iter().map(|(key, failure)| json!({ "key": key, "kind": failure.kind, "reason": failure.reason })).collect();
+        let failures: Vec<_> = failures.iter().map(|(key, failure)| json!({ "key": key, "job": failure.job, "cells": failure.cells, "reason": failure.reason })).collect();
         let value = json!({
             "sweep": found.id, "name": found.plan.name, "cells": found.plan.cells.len(), "cells_done": done, "jobs": summary.kinds, "costs": costs,
             "matrix": summary.matrix, "failed": failures, "running": running, "note": found.note,
         });
-        println!("{value:#}");
+        out(&format!("{value:#}\n"))?;
         return Ok(Exit::Done);
     }
-    println!("sweep {} ({}): {done} of {} done", found.plan.name, found.id.0.short(), print::count(found.plan.cells.len(), "cell", "cells"));
+    let cells = print::count(found.plan.cells.len(), "cell", "cells");
+    let mut text = format!("sweep {} ({}): {done} of {cells} done\n", found.plan.name, found.id.0.short());
     match running {
-        Some(holder) => println!("running: {holder}"),
-        None if (done as usize) < found.plan.cells.len() => println!("not running; `bitsweep run` continues it"),
-        None => {}
+        Some(holder) => text += &format!("the store is in use: {holder}\n"),
+        None if (done as usize) == found.plan.cells.len() => {}
+        None if failures.is_empty() => text += "not running; `bitsweep run` continues it\n",
+        None => {
+            text += "not running; what failed will fail again until its cause is mended, `bitsweep run` continues the rest\n"
+        }
     }
     let header = ["jobs", "all", "done", "open", "seconds", "CPU seconds", "peak memory"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for count in &summary.kinds {
         let cost = costs.get(&count.kind).copied().unwrap_or_default();
         let numbers = [count.total, count.done, count.to_run].map(|number| number.to_string());
-        let costs = [format!("{:.1}", cost.seconds), format!("{:.1}", cost.cpu_seconds), print::bytes(cost.peak_memory_bytes)];
+        let costs =
+            [format!("{:.1}", cost.seconds), format!("{:.1}", cost.cpu_seconds), print::bytes(cost.peak_memory_bytes)];
         rows.push([vec![count.kind.name().to_owned()], numbers.to_vec(), costs.to_vec()].concat());
     }
-    print!("\n{}", print::columns(&rows));
+    text += &format!("\n{}", print::columns(&rows));
     for (key, failure) in &failures {
-        println!("\nfailed: {} {}: {}", failure.kind, key.0.short(), failure.reason);
+        text += &format!(
+            "\nfailed: {} ({}), needed by {}: {}\n",
+            failure.job,
+            key.0.short(),
+            failure.cells,
+            failure.reason
+        );
     }
+    out(&text)?;
     if let Some(note) = found.note {
         eprintln!("note: {note}");
     }
+    Ok(Exit::Done)
+}
+
+/// All sweeps of the store, newest first.
+async fn all(args: &StatusArgs) -> Result<Exit, Failure> {
+    let manifest = args.sweep.sweep.as_deref().map(Path::new).filter(|path| path.is_file());
+    let store = sweep::open(&sweep::store_folder(&args.sweep.store, manifest)).await?;
+    let known = store.known().await?;
+    let (mut rows, mut values) = (vec![["sweep", "id", "cells", "done"].map(str::to_owned).to_vec()], Vec::new());
+    for id in store.sweeps_newest_first().await? {
+        let plan = store.plan(&id).await?;
+        let is_done = |planned: &&PlannedCell| known.outcomes.contains_key(&plan.jobs[planned.job as usize].key);
+        let done = plan.cells.iter().filter(is_done).count();
+        values.push(json!({ "sweep": id, "name": plan.name, "cells": plan.cells.len(), "cells_done": done }));
+        rows.push(vec![plan.name, id.0.short(), plan.cells.len().to_string(), done.to_string()]);
+    }
+    out(&if args.json { format!("{:#}\n", Value::from(values)) } else { print::columns(&rows) })?;
     Ok(Exit::Done)
 }
 
@@ -67,8 +103,10 @@ async fn costs(store: &Store, plan: &Plan) -> Result<BTreeMap<Kind, Cost>, Failu
 
 /// A job that was given up in the last run.
 pub(crate) struct FailedJob {
-    /// Its kind.
-    pub(crate) kind: &'static str,
+    /// What people call it.
+    pub(crate) job: String,
+    /// The cells that need it, in words.
+    pub(crate) cells: String,
     /// What it said.
     pub(crate) reason: String,
 }
@@ -77,14 +115,32 @@ pub(crate) struct FailedJob {
 pub(crate) async fn failures(store: &Store, plan: &Plan) -> Result<BTreeMap<JobKey, FailedJob>, Failure> {
     let (known, tried) = (store.known().await?, store.tried().await?);
     let mut failures = BTreeMap::new();
-    for job in plan.jobs.iter().filter(|job| !known.outcomes.contains_key(&job.key) && tried.contains(&job.key)) {
+    for (index, job) in (0..).zip(&plan.jobs) {
+        if known.outcomes.contains_key(&job.key) || !tried.contains(&job.key) {
+            continue;
+        }
         let attempts = store.attempts(job.key).await?;
         let reason = match attempts.ends.last().map(|end| &end.verdict) {
             Some(Verdict::Failed { code, message }) => format!("{code}: {message}"),
             Some(Verdict::Broke { message }) => message.clone(),
             _ => continue,
         };
-        failures.insert(job.key, FailedJob { kind: job.spec.kind().name(), reason });
+        failures.insert(job.key, FailedJob { job: label(&job.spec), cells: needed_by(plan, index), reason });
     }
     Ok(failures)
+}
+
+/// The first cell that needs a job, and how many others do.
+fn needed_by(plan: &Plan, job: u32) -> String {
+    let cells: Vec<String> = plan
+        .cells
+        .iter()
+        .filter(|planned| bitsweep_plan::lineage(plan, planned.job).contains(&job))
+        .map(|planned| planned.cell.to_string())
+        .collect();
+    match cells.as_slice() {
+        [] => "no cell".to_owned(),
+        [one] => one.clone(),
+        [first, others @ ..] => format!("{first} and {}", print::count(others.len(), "other cell", "other cells")),
+    }
 }

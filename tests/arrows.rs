@@ -36,7 +36,9 @@ fn nothing_points_back() {
             if dependency["kind"] == "dev" {
                 continue;
             }
-            let Some(target) = dependency["name"].as_str().and_then(|name| name.strip_prefix("bitsweep-")) else { continue };
+            let Some(target) = dependency["name"].as_str().and_then(|name| name.strip_prefix("bitsweep-")) else {
+                continue;
+            };
             assert!(allowed.contains(&target), "{name} must not use {target}");
         }
     }

@@ -76,8 +76,10 @@ fn killed_at_random(threads: &str, seed: u64) {
     let keys: BTreeSet<&str> = outcomes.iter().map(|outcome| outcome["key"].as_str().unwrap()).collect();
     assert_eq!(keys.len(), outcomes.len(), "one outcome per key");
     assert_eq!(outcomes.len(), whole.outcomes().len());
-    let makers: BTreeMap<&str, &str> =
-        outcomes.iter().map(|outcome| (outcome["key"].as_str().unwrap(), outcome["attempt"].as_str().unwrap())).collect();
+    let makers: BTreeMap<&str, &str> = outcomes
+        .iter()
+        .map(|outcome| (outcome["key"].as_str().unwrap(), outcome["attempt"].as_str().unwrap()))
+        .collect();
     let mut vanished = 0;
     let mut commits: BTreeMap<String, u32> = BTreeMap::new();
     let attempts = bench.attempts();

@@ -120,7 +120,8 @@ fn a_damaged_or_lost_blob_is_made_again_and_nothing_else() {
     let attempts = bench.attempts();
     let embedding = |nth: usize| {
         let outcomes = bench.outcomes();
-        let embeds: Vec<&Value> = outcomes.iter().filter(|outcome| outcome["kind"] == "embed" && outcome["generation"] == 0).collect();
+        let embeds: Vec<&Value> =
+            outcomes.iter().filter(|outcome| outcome["kind"] == "embed" && outcome["generation"] == 0).collect();
         let blob = embeds[nth]["produced"]["artifact"][0]["blob"].as_str().unwrap().to_owned();
         files(&bench.path(".bitsweep/blobs")).into_iter().find(|file| file.ends_with(&blob)).unwrap()
     };
@@ -139,7 +140,8 @@ fn a_damaged_or_lost_blob_is_made_again_and_nothing_else() {
     let revoked = files(&bench.path(".bitsweep/revoked")).len();
     assert_eq!(revoked, 2);
     // Both embeddings again, and the three new jobs; attempts that found the damage are on record too.
-    let committed = bench.attempts().iter().filter(|attempt| attempt.verdict.as_ref().is_some_and(|v| v == "committed")).count();
+    let committed =
+        bench.attempts().iter().filter(|attempt| attempt.verdict.as_ref().is_some_and(|v| v == "committed")).count();
     assert_eq!(committed, attempts.len() + 2 + 3);
     assert!(bench.table().starts_with(table.split_once("model=tiny,dataset=pocket,codec=pq/8").unwrap().0));
 }
@@ -225,7 +227,10 @@ fn the_lock_holds_sources_still() {
     let output = bench.run(&["run", "sweep.yaml"]);
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
-    assert!(said.contains("corpus.jsonl") && said.contains("--update-lock") && said.matches("sha256").count() >= 1, "{said}");
+    assert!(
+        said.contains("corpus.jsonl") && said.contains("--update-lock") && said.matches("sha256").count() >= 1,
+        "{said}"
+    );
     bench.ok(&["run", "sweep.yaml", "--quiet", "--update-lock"]);
     assert_ne!(fs::read_to_string(bench.path("sweep.yaml.lock")).unwrap(), lock);
     // The sources may go: the lock and the store are enough.

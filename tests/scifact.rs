@@ -30,7 +30,8 @@ codecs:
 measures: [nDCG@10, Recall@10, Recall@100, MRR@10, MRR, Overlap@10]
 ";
 
-const FEW_CODECS: &str = "codecs: [float32, int8, { binary: { bits: [64, 512], seeds: 2 } }]\nmeasures: [nDCG@10, Recall@10, Overlap@10]\n";
+const FEW_CODECS: &str =
+    "codecs: [float32, int8, { binary: { bits: [64, 512], seeds: 2 } }]\nmeasures: [nDCG@10, Recall@10, Overlap@10]\n";
 
 #[test]
 fn vectors_and_table_are_those_of_the_reference() {
@@ -56,7 +57,10 @@ fn vectors_and_table_are_those_of_the_reference() {
     let table = values(&bench.table());
     let expected = mean_ndcg(&documents, &queries, &rows);
     let float32 = table[&("float32".to_owned(), "nDCG@10".to_owned())];
-    assert!((float32 - expected).abs() < 1e-3, "nDCG@10 {float32}, by naive search over the reference vectors {expected}");
+    assert!(
+        (float32 - expected).abs() < 1e-3,
+        "nDCG@10 {float32}, by naive search over the reference vectors {expected}"
+    );
     assert_eq!(table[&("float32".to_owned(), "Overlap@10".to_owned())], 1.0);
     for ((codec, measure), value) in &table {
         println!("{codec:12} {measure:12} {value:.4}");
@@ -125,19 +129,28 @@ fn part(bench: &Bench, data: &Path) -> Rows {
     let (query_ids, query_lines) = ids(&data.join("queries.jsonl"));
     let judged = judgements(data);
     let of_query = |id: &str| judged.iter().filter(|row| row.0 == *id).collect::<Vec<_>>();
-    let queries: Vec<usize> = (0..query_ids.len()).filter(|row| !of_query(&query_ids[*row]).is_empty()).take(QUERIES).collect();
-    let wanted: BTreeSet<&str> = queries.iter().flat_map(|row| of_query(&query_ids[*row])).map(|row| row.1.as_str()).collect();
-    let mut documents: BTreeSet<usize> = (0..document_ids.len()).filter(|row| wanted.contains(document_ids[*row].as_str())).collect();
+    let queries: Vec<usize> =
+        (0..query_ids.len()).filter(|row| !of_query(&query_ids[*row]).is_empty()).take(QUERIES).collect();
+    let wanted: BTreeSet<&str> =
+        queries.iter().flat_map(|row| of_query(&query_ids[*row])).map(|row| row.1.as_str()).collect();
+    let mut documents: BTreeSet<usize> =
+        (0..document_ids.len()).filter(|row| wanted.contains(document_ids[*row].as_str())).collect();
     for row in 0..document_ids.len() {
         if documents.len() < DOCUMENTS {
             documents.insert(row);
         }
     }
-    let lines = |lines: &[String], rows: &mut dyn Iterator<Item = usize>| rows.map(|row| format!("{}\n", lines[row])).collect::<String>();
+    let lines = |lines: &[String], rows: &mut dyn Iterator<Item = usize>| {
+        rows.map(|row| format!("{}\n", lines[row])).collect::<String>()
+    };
     bench.write("scifact/corpus.jsonl", lines(&document_lines, &mut documents.iter().copied()));
     bench.write("scifact/queries.jsonl", lines(&query_lines, &mut queries.iter().copied()));
     let kept: BTreeSet<&str> = queries.iter().map(|row| query_ids[*row].as_str()).collect();
-    let qrels = judged.iter().filter(|row| kept.contains(row.0.as_str())).map(|(q, d, s)| format!("{q}\t{d}\t{s}\n")).collect::<String>();
+    let qrels = judged
+        .iter()
+        .filter(|row| kept.contains(row.0.as_str()))
+        .map(|(q, d, s)| format!("{q}\t{d}\t{s}\n"))
+        .collect::<String>();
     bench.write("scifact/qrels/test.tsv", format!("query-id\tcorpus-id\tscore\n{qrels}"));
     rows(data, &documents, QUERIES)
 }
@@ -147,10 +160,12 @@ fn rows(data: &Path, documents: &BTreeSet<usize>, most_queries: usize) -> Rows {
     let (query_ids, _) = ids(&data.join("queries.jsonl"));
     let judged = judgements(data);
     let documents: Vec<usize> = documents.iter().copied().collect();
-    let place: BTreeMap<&str, usize> = documents.iter().enumerate().map(|(at, row)| (document_ids[*row].as_str(), at)).collect();
+    let place: BTreeMap<&str, usize> =
+        documents.iter().enumerate().map(|(at, row)| (document_ids[*row].as_str(), at)).collect();
     let (mut queries, mut grades) = (Vec::new(), Vec::new());
     for (row, id) in query_ids.iter().enumerate() {
-        let own: BTreeMap<usize, f64> = judged.iter().filter(|r| r.0 == *id).map(|r| (place[r.1.as_str()], r.2)).collect();
+        let own: BTreeMap<usize, f64> =
+            judged.iter().filter(|r| r.0 == *id).map(|r| (place[r.1.as_str()], r.2)).collect();
         if !own.is_empty() && queries.len() < most_queries {
             queries.push(row);
             grades.push(own);
@@ -166,7 +181,14 @@ fn checked(bench: &Bench, reference: &SafeTensors<'_>, (texts, tensor): (&str, &
     let expected: Vec<f32> = floats(tensor.data());
     let mut shards: Vec<(u64, Value)> = Vec::new();
     for outcome in bench.outcomes().into_iter().filter(|outcome| outcome["kind"] == "embed") {
-        let field = |name: &str| outcome["fields"].as_array().unwrap().iter().find(|pair| pair[0] == name).map(|pair| pair[1].as_str().unwrap().to_owned());
+        let field = |name: &str| {
+            outcome["fields"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|pair| pair[0] == name)
+                .map(|pair| pair[1].as_str().unwrap().to_owned())
+        };
         if field("texts").as_deref() == Some(texts) {
             shards.push((field("first_row").unwrap().parse().unwrap(), outcome));
         }
@@ -190,7 +212,10 @@ fn checked(bench: &Bench, reference: &SafeTensors<'_>, (texts, tensor): (&str, &
         least_cosine = least_cosine.min(dot(vector, &wanted) / norm / wanted_norm);
         most_norm = most_norm.max((norm - wanted_norm).abs());
     }
-    println!("{texts}: {} vectors, least cosine {least_cosine:.9}, greatest difference of norms {most_norm:.2e}", found.len());
+    println!(
+        "{texts}: {} vectors, least cosine {least_cosine:.9}, greatest difference of norms {most_norm:.2e}",
+        found.len()
+    );
     assert!(least_cosine >= COSINE && most_norm <= NORM);
     found
 }
@@ -201,7 +226,9 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
 
 /// nDCG@10 by the plainest code there is. SciFact has no tied scores at the top.
 fn mean_ndcg(documents: &[Vec<f64>], queries: &[Vec<f64>], rows: &Rows) -> f64 {
-    let gain = |grades: &[f64]| grades.iter().take(10).enumerate().map(|(rank, grade)| grade / (rank as f64 + 2.0).log2()).sum::<f64>();
+    let gain = |grades: &[f64]| {
+        grades.iter().take(10).enumerate().map(|(rank, grade)| grade / (rank as f64 + 2.0).log2()).sum::<f64>()
+    };
     let mut sum = 0.0;
     for (query, grades) in queries.iter().zip(&rows.grades) {
         let mut scores: Vec<(f64, usize)> = documents

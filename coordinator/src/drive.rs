@@ -254,7 +254,13 @@ impl Round<'_> {
     }
 
     fn end(&self, interrupted: bool) -> End {
-        let of = |state| self.state.reasons().filter(|(_, s, _)| *s == state).map(|(key, _, reason)| (key, reason.to_owned())).collect();
+        let of = |state| {
+            self.state
+                .reasons()
+                .filter(|(_, s, _)| *s == state)
+                .map(|(key, _, reason)| (key, reason.to_owned()))
+                .collect()
+        };
         End { interrupted, failed: of(JobState::Failed), held: of(JobState::Held) }
     }
 }

@@ -88,6 +88,7 @@ fn lock(manifest: &Manifest) -> Lock {
             dim: 384,
             layers: 6,
             max_tokens: 256,
+            positions: 512,
             pooling: Pooling::Mean,
             normalize: true,
             query_prefix: String::new(),

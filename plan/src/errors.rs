@@ -87,6 +87,18 @@ pub enum PlanError {
         /// What is allowed.
         known: String,
     },
+    /// More tokens than the network has positions for.
+    #[error(
+        "model \"{model}\": max_tokens is {wanted}, the model takes at most {most} (max_position_embeddings in its config.json)"
+    )]
+    TooManyTokens {
+        /// Its name in the manifest.
+        model: String,
+        /// What the manifest asks for.
+        wanted: u32,
+        /// What the model allows.
+        most: u32,
+    },
     /// A dataset that cannot be searched or measured.
     #[error("dataset \"{dataset}\" has no {what}: correct its source or remove it from the manifest")]
     Empty {

@@ -87,7 +87,7 @@ fn unusable_sources(manifest: &Manifest, lock: &Lock, cells: &[ExpandedCell<'_>]
                 found: found.to_owned(),
                 known: ARCHITECTURES.join(", "),
             }),
-            Some(_) => {}
+            Some(_) => errors.extend(too_many_tokens(manifest, lock, name)),
         }
     }
     for name in datasets {
@@ -109,6 +109,12 @@ fn unusable_sources(manifest: &Manifest, lock: &Lock, cells: &[ExpandedCell<'_>]
         }
     }
     errors
+}
+
+/// The manifest may not ask for more tokens than the network has positions for.
+fn too_many_tokens(manifest: &Manifest, lock: &Lock, name: &str) -> Option<PlanError> {
+    let (wanted, most) = (manifest.models.get(name)?.max_tokens?, lock.models.get(name)?.facts.positions);
+    (wanted > most).then(|| PlanError::TooManyTokens { model: name.to_owned(), wanted, most })
 }
 
 /// Why `cell` cannot be run, or `None` where it can.

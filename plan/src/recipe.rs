@@ -119,19 +119,18 @@ fn embeddings(graph: &mut Graph<'_>, pair: Pair<'_>, texts: Texts) -> Vec<Input>
 
 /// The settings in force: the manifest's where it has them, else the model's own.
 fn embed(pair: Pair<'_>, texts: Texts, first_row: u64, rows: u64) -> Embed {
-    let (model, facts) = (pair.model, &pair.locked_model.facts);
-    let (wanted, own) = match texts {
-        Texts::Documents => (&model.document_prefix, &facts.document_prefix),
-        Texts::Queries => (&model.query_prefix, &facts.query_prefix),
-    };
+    let facts = pair.model.effective(&pair.locked_model.facts);
     Embed {
         texts,
-        architecture: facts.architecture.clone(),
+        architecture: facts.architecture,
         dim: facts.dim,
-        prefix: wanted.as_ref().unwrap_or(own).clone(),
-        max_tokens: model.max_tokens.unwrap_or(facts.max_tokens),
-        pooling: model.pooling.unwrap_or(facts.pooling),
-        normalize: model.normalize.unwrap_or(facts.normalize),
+        prefix: match texts {
+            Texts::Documents => facts.document_prefix,
+            Texts::Queries => facts.query_prefix,
+        },
+        max_tokens: facts.max_tokens,
+        pooling: facts.pooling,
+        normalize: facts.normalize,
         first_row,
         rows,
         chunk_rows: CHUNK_ROWS,

@@ -80,6 +80,8 @@ pub struct ModelFacts {
     pub layers: u32,
     /// Tokens a text is cut to, special tokens counted.
     pub max_tokens: u32,
+    /// Tokens that the network has positions for: `max_tokens` may not be set higher.
+    pub positions: u32,
     /// Pooling of token vectors.
     pub pooling: Pooling,
     /// Whether vectors are scaled to length 1.

@@ -153,7 +153,7 @@ impl Plan {
             if documents < PQ_DOCUMENTS && self.cells.iter().any(uses_pq) {
                 cautions.push(format!(
                     "dataset {name}: pq learns 256 centroids per sub-space from only {documents} documents (Faiss asks for \
-                     {PQ_DOCUMENTS}), so its codebooks partly memorise them: its values here are better than on a large \
+                     {PQ_DOCUMENTS}), so its codebooks partly memorise them: its values here flatter it against a large \
                      corpus, and its shared bytes weigh more than its codes"
                 ));
             }

@@ -38,6 +38,7 @@ fn lock() -> Lock {
         dim: 384,
         layers: 6,
         max_tokens: 256,
+        positions: 512,
         pooling: Pooling::Mean,
         normalize: true,
         query_prefix: "query: ".to_owned(),

@@ -42,6 +42,14 @@ pub enum ReportError {
         /// The model.
         model: String,
     },
+    /// A cell of the plan names a dataset that its lock lacks.
+    #[error("cell {cell} names the dataset \"{dataset}\", which the plan's lock does not have")]
+    NoDataset {
+        /// The cell.
+        cell: Cell,
+        /// The dataset.
+        dataset: String,
+    },
     /// A cell of the plan names no codec.
     #[error("cell {cell} has no codec")]
     NoCodec {

@@ -18,6 +18,8 @@ pub struct Panel<'a> {
     pub dataset: &'a str,
     /// Dimensions of the model's vectors.
     pub dim: u32,
+    /// Documents of the dataset.
+    pub documents: u64,
     /// Codecs in the table's order.
     pub lines: Vec<Line>,
 }
@@ -40,7 +42,7 @@ pub struct Spread {
     pub seeds: usize,
     /// Mean of the values over the seeds.
     pub mean: f64,
-    /// Least value of a seed.
+    /// Least value of a seed. With `greatest` it is the spread of these seeds, not a confidence interval.
     pub least: f64,
     /// Greatest value of a seed.
     pub greatest: f64,
@@ -82,7 +84,8 @@ impl<'a> Panel<'a> {
             let (model, dataset) = (row.cell.model(), row.cell.dataset());
             let place = *places.entry((model, dataset)).or_insert(panels.len());
             if place == panels.len() {
-                panels.push((Self { model, dataset, dim: row.dim, lines: Vec::new() }, Vec::new()));
+                let (dim, documents) = (row.dim, row.documents);
+                panels.push((Self { model, dataset, dim, documents, lines: Vec::new() }, Vec::new()));
             }
             panels[place].1.push(row);
         }

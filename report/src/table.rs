@@ -4,6 +4,7 @@
 //! reasons. Columns are described once, in [`COLUMNS`], for all exports.
 
 use bitsweep_proto::cell::Cell;
+use bitsweep_proto::codec::Footprint;
 use bitsweep_proto::outcome::Measured;
 use bitsweep_proto::{Codec, Measure, Plan};
 
@@ -31,6 +32,8 @@ pub struct Row {
     pub codec: Codec,
     /// Dimensions of the model's vectors.
     pub dim: u32,
+    /// Documents of the dataset.
+    pub documents: u64,
     /// The measure with its values.
     pub measured: Measured,
 }
@@ -58,7 +61,7 @@ pub struct Column {
 }
 
 /// The columns, in order. The names up to `queries` are a contract with users.
-pub const COLUMNS: [Column; 14] = [
+pub const COLUMNS: [Column; 16] = [
     column("cell", Kind::Text),
     column("model", Kind::Text),
     column("dataset", Kind::Text),
@@ -73,6 +76,8 @@ pub const COLUMNS: [Column; 14] = [
     Column { name: "value_trec_eval", kind: Kind::Number, optional: true },
     column("dim", Kind::Whole),
     column("shared_bytes", Kind::Whole),
+    column("documents", Kind::Whole),
+    Column { name: "shared_bytes_per_vector", kind: Kind::Number, optional: true },
 ];
 
 const fn column(name: &'static str, kind: Kind) -> Column {
@@ -110,8 +115,15 @@ impl Row {
             Field::Number(measured.value_trec_eval),
             Field::Whole(Some(u64::from(self.dim))),
             Field::Whole(Some(footprint.shared_bytes)),
+            Field::Whole(Some(self.documents)),
+            Field::Number(shared_bytes_per_vector(footprint, self.documents)),
         ]
     }
+}
+
+/// Each document's share of what an index keeps once, in bytes; none without documents.
+pub(crate) fn shared_bytes_per_vector(footprint: Footprint, documents: u64) -> Option<f64> {
+    (documents > 0).then(|| footprint.shared_bytes as f64 / documents as f64)
 }
 
 impl Table {
@@ -127,10 +139,14 @@ impl Table {
             let model = plan.lock.models.get(cell.model());
             let no_model = || ReportError::NoModel { cell: cell.clone(), model: cell.model().to_owned() };
             let dim = model.ok_or_else(no_model)?.facts.dim;
+            let dataset = plan.lock.datasets.get(cell.dataset());
+            let no_dataset = || ReportError::NoDataset { cell: cell.clone(), dataset: cell.dataset().to_owned() };
+            let documents = dataset.ok_or_else(no_dataset)?.counts.documents;
             let codec = cell.codec().map_err(|source| ReportError::NoCodec { cell: cell.clone(), source })?;
             for measure in &plan.measures {
                 let measured = outcome.produced.measures.iter().find(|measured| measured.measure == *measure);
-                table.rows.extend(measured.map(|measured| Row { cell: cell.clone(), codec, dim, measured: *measured }));
+                let row = |measured: &Measured| Row { cell: cell.clone(), codec, dim, documents, measured: *measured };
+                table.rows.extend(measured.map(row));
             }
         }
         Ok(table)

@@ -290,7 +290,10 @@ fn unsent(error: &ureq::Error, url: &str) -> Trouble {
 
 fn breaks_a_connection(kind: ErrorKind) -> bool {
     use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, Interrupted, TimedOut, UnexpectedEof, WouldBlock};
-    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | Interrupted | TimedOut | UnexpectedEof | WouldBlock)
+    matches!(
+        kind,
+        BrokenPipe | ConnectionAborted | ConnectionReset | Interrupted | TimedOut | UnexpectedEof | WouldBlock
+    )
 }
 
 /// A header as text.

@@ -209,13 +209,17 @@ fn first_usable<I: Item>(
     session: &mut Session<'_>,
 ) -> Result<(SourceRef, I::Locked), SourceError> {
     let mut tried = Vec::new();
-    for source in order {
+    let last = order.len().saturating_sub(1);
+    for (at, source) in order.into_iter().enumerate() {
         let read = origin::open(&source, I::WANT, session).and_then(|mut origin| item.read(&mut origin, session));
         match read {
             Ok(entry) => return Ok((source.clone(), I::named(entry, &source))),
             Err(problem) => {
                 let skipped = problem.of(&item.what(), &source.to_string())?;
-                session.report.line(&format!("{}, {source}: {}", item.what(), skipped.why));
+                // Of the last one the error tells.
+                if at < last {
+                    session.report.line(&format!("{}, {source}: {}; trying the next source", item.what(), skipped.why));
+                }
                 tried.push(skipped);
             }
         }

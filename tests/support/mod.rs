@@ -129,13 +129,15 @@ pub(crate) fn repository() -> &'static Path {
 
 /// Real data for tests, or `None` after saying that the test is skipped. In CI its absence is a failure.
 pub(crate) fn test_data(name: &str) -> Option<PathBuf> {
-    let base = std::env::var_os("BITSWEEP_TEST_DATA").map_or_else(|| repository().join("../shared/data"), PathBuf::from);
+    let base =
+        std::env::var_os("BITSWEEP_TEST_DATA").map_or_else(|| repository().join("../shared/data"), PathBuf::from);
     found(base.join(name))
 }
 
 /// A model folder made by scripts/test-models; see [`test_data`].
 pub(crate) fn test_model(name: &str) -> Option<PathBuf> {
-    let base = std::env::var_os("BITSWEEP_TEST_MODELS").map_or_else(|| repository().join("target/test-models"), PathBuf::from);
+    let base =
+        std::env::var_os("BITSWEEP_TEST_MODELS").map_or_else(|| repository().join("target/test-models"), PathBuf::from);
     found(base.join(name))
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn model(name: &str, dim: u32) -> LockedModel {
             dim,
             layers: 6,
             max_tokens: 256,
+            positions: 512,
             pooling: Pooling::Mean,
             normalize: true,
             query_prefix: "query: ".to_owned(),

@@ -25,7 +25,7 @@ pub use schema::schema;
 pub use source::{NotASource, SourceRef};
 
 use crate::codec::Codec;
-use crate::lock::Pooling;
+use crate::lock::{ModelFacts, Pooling};
 use crate::measure::Measure;
 use axis::one_or_many;
 
@@ -99,6 +99,21 @@ pub struct Model {
     /// Put before every document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_prefix: Option<String>,
+}
+
+impl Model {
+    /// How the model is used: `facts` of its own files, and over them what the manifest says.
+    pub fn effective(&self, facts: &ModelFacts) -> ModelFacts {
+        let text = |own: &Option<String>, fact: &String| own.as_ref().unwrap_or(fact).clone();
+        ModelFacts {
+            max_tokens: self.max_tokens.unwrap_or(facts.max_tokens),
+            pooling: self.pooling.unwrap_or(facts.pooling),
+            normalize: self.normalize.unwrap_or(facts.normalize),
+            query_prefix: text(&self.query_prefix, &facts.query_prefix),
+            document_prefix: text(&self.document_prefix, &facts.document_prefix),
+            ..facts.clone()
+        }
+    }
 }
 
 /// A retrieval dataset in BEIR layout.

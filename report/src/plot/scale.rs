@@ -15,55 +15,49 @@ pub(crate) struct Bytes {
 }
 
 impl Bytes {
-    /// Holds all of `bytes` with a third of a doubling to each side.
+    /// Holds all of `bytes` with a third of a doubling to each side, and more where fewer than two ticks would show.
     pub(crate) fn new(bytes: impl IntoIterator<Item = u64>) -> Self {
         let (mut least, mut greatest) = (u64::MAX, 1);
         for bytes in bytes {
             least = least.min(bytes.max(1));
             greatest = greatest.max(bytes);
         }
-        let (from, to) = ((least.min(greatest) as f64).log2() - MARGIN, (greatest as f64).log2() + MARGIN);
-        let (first, last) = (from.ceil() as i32, to.floor() as i32);
+        let (mut from, mut to) = ((least.min(greatest) as f64).log2() - MARGIN, (greatest as f64).log2() + MARGIN);
+        // Every power of two from 1 byte on is a whole number of bytes.
+        let ends = |from: f64, to: f64| (from.ceil().max(0.0) as i32, to.floor() as i32);
+        while ends(from, to).0 >= ends(from, to).1 {
+            (from, to) = (from - MARGIN, to + MARGIN);
+        }
+        let (first, last) = ends(from, to);
         let step = (last - first) / 10 + 1;
         let ticks = (first..=last).filter(|tick| (tick - first) % step == 0).map(f64::from).collect();
         Self { from, to, ticks }
     }
 }
 
-/// The axis of quality.
+/// The axis of quality, from 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Quality {
-    /// Lower end, a multiple of `step`.
-    pub(crate) from: f64,
-    /// Upper end.
+    /// Upper end, a multiple of `step`; 1 at most, since no measure exceeds it.
     pub(crate) to: f64,
     /// Distance of ticks: 1, 2 or 5 times a power of ten.
     pub(crate) step: f64,
 }
 
 impl Quality {
-    /// Holds all of `values`. Starts at 0 unless all values lie in the upper half of what would then be shown.
-    pub(crate) fn new(values: impl IntoIterator<Item = f64>) -> Self {
-        let (mut least, mut greatest) = (f64::INFINITY, 0.0f64);
-        for value in values {
-            least = least.min(value);
-            greatest = greatest.max(value);
-        }
+    /// Holds all values up to `greatest`, with some room above it where 1 leaves any.
+    pub(crate) fn new(greatest: f64) -> Self {
         if greatest <= 0.0 {
-            return Self { from: 0.0, to: 1.0, step: 0.2 };
+            return Self { to: 1.0, step: 0.2 };
         }
-        let from = if least > greatest / 2.0 { least } else { 0.0 };
-        let span = (greatest - from).max(greatest / 20.0);
-        let step = nice(span / 5.0);
-        let from = if from == 0.0 { 0.0 } else { ((from / step - 0.25).floor() * step).max(0.0) };
-        Self { from, to: greatest + span * 0.06, step }
+        let step = nice(greatest / 8.0);
+        Self { to: ((greatest * 1.02 / step).ceil() * step).min(1.0), step }
     }
 
     /// Labelled values.
     pub(crate) fn ticks(&self) -> Vec<f64> {
-        let first = (self.from / self.step).round() as i64;
-        let ticks = (first..).map(|tick| tick as f64 * self.step);
-        ticks.take_while(|tick| *tick <= self.to).collect()
+        let count = (self.to / self.step).round() as u32;
+        (0..=count).map(|tick| f64::from(tick) * self.step).collect()
     }
 
     /// A tick's label: as many digits as the step has.
@@ -87,20 +81,24 @@ mod tests {
     fn bytes_hold_all_codes() {
         let axis = Bytes::new([1536, 8, 384]);
         assert_eq!(axis.ticks, [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
-        assert_eq!(Bytes::new([32]).ticks, [5.0]);
+        assert_eq!(Bytes::new([32]).ticks, [4.0, 5.0, 6.0]);
+        assert_eq!(Bytes::new([1536]).ticks, [10.0, 11.0], "no power of two is near");
+        assert_eq!(Bytes::new([1]).ticks, [0.0, 1.0]);
         assert!(Bytes::new([1, 1 << 20]).ticks.len() <= 11);
         assert!(Bytes::new([]).from < Bytes::new([]).to);
     }
 
     #[test]
-    fn quality_starts_at_zero_only_where_that_shows_something() {
-        let wide = Quality::new([0.24, 0.65]);
-        assert_eq!((wide.from, wide.step), (0.0, 0.2));
-        assert_eq!(wide.ticks().iter().map(|tick| wide.label(*tick)).collect::<Vec<_>>(), ["0.0", "0.2", "0.4", "0.6"]);
-        let narrow = Quality::new([0.62, 0.645]);
-        assert!(narrow.from > 0.5 && narrow.from < 0.62 && narrow.to > 0.645);
-        assert_eq!(Quality::new([0.0]), Quality::new([]));
-        let one = Quality::new([1.0]);
-        assert!(one.from < 1.0 && one.to > 1.0 && one.ticks().len() > 1);
+    fn quality_goes_from_zero_to_a_round_number() {
+        let of = |greatest: f64| {
+            let axis = Quality::new(greatest);
+            (axis.label(axis.to), axis.ticks().len())
+        };
+        assert_eq!(of(0.65), ("0.7".to_owned(), 8));
+        assert_eq!(of(0.7), ("0.8".to_owned(), 9), "a value on the edge gets room");
+        assert_eq!(of(0.012), ("0.014".to_owned(), 8));
+        for greatest in [0.0, 0.95, 0.99, 1.0] {
+            assert_eq!(of(greatest), ("1.0".to_owned(), 6));
+        }
     }
 }

@@ -74,13 +74,9 @@ fn draw(figure: &Figure<'_>, area: &Area<'_>) -> Drawn {
     legend(&head, &families)?;
 
     let bytes = Bytes::new(figure.points.iter().map(|point| point.bytes_per_vector));
-    let shown = figure.points.iter().flat_map(|point| {
-        let spread = point.spread;
-        [spread.least, spread.greatest, spread.tie_min, spread.tie_max]
-    });
-    let quality = Quality::new(shown);
+    let quality = Quality::new(figure.greatest);
     let x = Axis { ends: bytes.from..bytes.to, ticks: bytes.ticks.clone() };
-    let y = Axis { ends: quality.from..quality.to, ticks: quality.ticks() };
+    let y = Axis { ends: 0.0..quality.to, ticks: quality.ticks() };
     let mut chart = ChartBuilder::on(&body)
         .margin_left(10)
         .margin_right(24)

@@ -31,6 +31,7 @@ fn model(dim: u32) -> LockedModel {
             dim,
             layers: 6,
             max_tokens: 256,
+            positions: 512,
             pooling: Pooling::Mean,
             normalize: true,
             query_prefix: String::new(),

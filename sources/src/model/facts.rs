@@ -72,6 +72,7 @@ pub(super) fn facts(configs: &Configs, names: &[String]) -> Result<ModelFacts, S
         dim,
         layers: count(config, "num_hidden_layers")?,
         max_tokens: max_tokens(configs, architecture)?,
+        positions: positions(configs, architecture)?,
         pooling: pooling(configs.pooling.as_ref(), dim)?,
         normalize: configs.modules.normalize,
         query_prefix,
@@ -88,16 +89,21 @@ fn shown(value: &Value) -> String {
     if value.is_null() { "missing".to_owned() } else { value.to_string() }
 }
 
-/// The least of what the files say: `max_seq_length`, else `model_max_length`, never more than there are positions.
-/// (Tokenizers write 10³⁰ where they know no limit.)
-fn max_tokens(configs: &Configs, architecture: &str) -> Result<u32, String> {
+/// Tokens that the network has positions for.
+fn positions(configs: &Configs, architecture: &str) -> Result<u32, String> {
     let positions = count(&configs.config, "max_position_embeddings")?;
     // RoBERTa and its kin number positions from 2 on.
     let offset = match architecture {
         "roberta" | "xlm-roberta" | "camembert" | "mpnet" => 2,
         _ => 0,
     };
-    let positions = positions.saturating_sub(offset);
+    Ok(positions.saturating_sub(offset))
+}
+
+/// The least of what the files say: `max_seq_length`, else `model_max_length`, never more than there are positions.
+/// (Tokenizers write 10³⁰ where they know no limit.)
+fn max_tokens(configs: &Configs, architecture: &str) -> Result<u32, String> {
+    let positions = positions(configs, architecture)?;
     let said = |json: &Option<Value>, field: &str| json.as_ref().and_then(|json| json[field].as_u64());
     let said = said(&configs.sentence, "max_seq_length").or_else(|| said(&configs.tokenizer, "model_max_length"));
     let tokens = said.and_then(|tokens| u32::try_from(tokens).ok()).unwrap_or(positions).min(positions);

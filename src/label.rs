@@ -1,0 +1,24 @@
+//! What people call a job.
+
+use bitsweep_proto::Spec;
+use bitsweep_proto::job::Texts;
+
+/// `embed documents 0–1023`, `compress pq/32`, `retrieve binary/64 seed 0 to depth 1000`, `measure`.
+pub(crate) fn label(spec: &Spec) -> String {
+    let seeded = |codec: &bitsweep_proto::Codec| match codec.seed() {
+        Some(seed) => format!("{codec} seed {seed}"),
+        None => codec.name(),
+    };
+    match spec {
+        Spec::Embed(embed) => {
+            let texts = match embed.texts {
+                Texts::Documents => "documents",
+                Texts::Queries => "queries",
+            };
+            format!("embed {texts} {}–{}", embed.first_row, embed.first_row + embed.rows.saturating_sub(1))
+        }
+        Spec::Compress(compress) => format!("compress to {}", seeded(&compress.codec)),
+        Spec::Retrieve(retrieve) => format!("retrieve from {} to depth {}", seeded(&retrieve.codec), retrieve.depth),
+        Spec::Measure(_) => "measure".to_owned(),
+    }
+}
