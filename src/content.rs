@@ -25,8 +25,18 @@ fn failed(error: BackendError) -> ContentError {
 }
 
 impl Content for StoreContent {
+    /// Reads it: what is damaged is deleted and counts as absent, so that its source is asked again before a job trips
+    /// over it.
     fn has(&self, digest: &Digest) -> Result<bool, ContentError> {
-        self.runtime.block_on(self.store.has_blob(digest)).map_err(failed)
+        let found = self.runtime.block_on(async {
+            match self.store.fetch_blob(digest).await {
+                Ok(_) => Ok(true),
+                Err(BackendError::Missing { .. }) => Ok(false),
+                Err(BackendError::Damaged { .. }) => self.store.delete_blob(digest).await.map(|()| false),
+                Err(error) => Err(error),
+            }
+        });
+        found.map_err(failed)
     }
 
     fn put_file(&self, path: &Path) -> Result<(Digest, u64), ContentError> {

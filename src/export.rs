@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use bitsweep_backends::BackendError;
 
 use bitsweep_jobs::{run_file, texts};
 use bitsweep_proto::lock::LockedDataset;
@@ -18,9 +20,6 @@ use crate::{print, results};
 
 pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
     let found = sweep::find(&args.sweep).await?;
-    if let Some(note) = &found.note {
-        eprintln!("note: {note}");
-    }
     let format = args.format.unwrap_or_else(|| of_ending(args.out.as_deref()));
     if format == Format::Trec {
         let folder = args
@@ -89,9 +88,9 @@ async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
             missing += 1;
             continue;
         };
-        let run = run_file::read(&found.store.fetch_blob(&run).await?).map_err(job_failure)?;
-        let ids = texts::ids(&found.store.fetch_blob(&dataset.document_ids.sha256).await?).map_err(job_failure)?;
-        let queries = texts::row_ids(&found.store.fetch_blob(&dataset.queries.sha256).await?).map_err(job_failure)?;
+        let run = run_file::read(&fetch(found, &run).await?).map_err(job_failure)?;
+        let ids = texts::ids(&fetch(found, &dataset.document_ids.sha256).await?).map_err(job_failure)?;
+        let queries = texts::row_ids(&fetch(found, &dataset.queries.sha256).await?).map_err(job_failure)?;
         let lists = run.lists().zip(&queries).map(|((documents, scores), query)| {
             let hits = documents.iter().zip(scores).map(|(document, score)| (ids[*document as usize].as_str(), *score));
             (query.as_str(), hits.collect())
@@ -101,8 +100,7 @@ async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
     let datasets: BTreeSet<&str> = found.plan.cells.iter().map(|planned| planned.cell.dataset()).collect();
     for name in datasets {
         let Some(dataset) = found.plan.lock.datasets.get(name) else { continue };
-        let judgements =
-            texts::judgements(&found.store.fetch_blob(&dataset.qrels.sha256).await?).map_err(job_failure)?;
+        let judgements = texts::judgements(&fetch(found, &dataset.qrels.sha256).await?).map_err(job_failure)?;
         let rows = judgements.iter().map(|row| (row.query.as_str(), row.document.as_str(), i64::from(row.score)));
         export::trec_qrels(folder, name, rows)?;
     }
@@ -133,6 +131,16 @@ async fn run_of(found: &Found, planned: &PlannedCell) -> Result<Option<Digest>, 
     let outcome = found.store.outcome(job.key).await?;
     Ok(outcome
         .and_then(|outcome| outcome.produced.artifact.iter().find(|item| item.name == "run").map(|item| item.blob)))
+}
+
+async fn fetch(found: &Found, blob: &Digest) -> Result<PathBuf, Failure> {
+    let path = found.store.fetch_blob(blob).await.map_err(|error| match error {
+        BackendError::Damaged { .. } | BackendError::Missing { .. } => {
+            Failure::wrong(format!("{error}; `bitsweep run MANIFEST --verify` makes it again"))
+        }
+        error => error.into(),
+    })?;
+    Ok(path)
 }
 
 fn job_failure(error: bitsweep_jobs::JobError) -> Failure {

@@ -45,13 +45,13 @@ fn main() -> ExitCode {
             return Exit::Unreachable.into();
         }
     };
-    match runtime.block_on(dispatch(cli.command)) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            eprintln!("bitsweep: {}", failure.message);
-            failure.exit.into()
-        }
-    }
+    let exit = runtime.block_on(dispatch(cli.command)).unwrap_or_else(|failure| {
+        eprintln!("bitsweep: {}", failure.message);
+        failure.exit
+    });
+    // A download that was interrupted is not waited for; what it has is resumed by the next run.
+    runtime.shutdown_background();
+    exit.into()
 }
 
 async fn dispatch(command: Command) -> Result<Exit, Failure> {

@@ -103,6 +103,7 @@ fn write_lock(lock_file: &Path, lock: &Lock) -> Result<(), Failure> {
 }
 
 fn source_failure(error: bitsweep_sources::SourceError) -> Failure {
-    let exit = if error.is_unreachable() { Exit::Unreachable } else { Exit::Wrong };
+    let store_failed = matches!(error, bitsweep_sources::SourceError::Content { .. });
+    let exit = if store_failed || error.is_unreachable() { Exit::Unreachable } else { Exit::Wrong };
     Failure { exit, message: chain(&error) }
 }

@@ -34,9 +34,6 @@ pub(crate) async fn report(args: ReportArgs) -> Result<Exit, Failure> {
     let manifest = args.sweep.sweep.as_deref().map(Path::new).filter(|path| path.is_file());
     let command = command(manifest, &args.out);
     write(&found.store, (&found.plan, &failed), &command, (&args.out, &plots)).await?;
-    if let Some(note) = &found.note {
-        eprintln!("note: {note}");
-    }
     if args.json {
         out(&format!("{:#}\n", json!({ "report": args.out, "plots": plots, "sweep": found.id })))?;
     } else {

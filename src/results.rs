@@ -20,7 +20,7 @@ pub(crate) async fn outcomes(
     let keys: BTreeSet<JobKey> =
         (0..plan.jobs.len()).filter(|index| wanted(*index)).map(|index| plan.jobs[index].key).collect();
     let read = stream::iter(keys)
-        .map(|key| async move { Ok::<_, Failure>((key, store.outcome(key).await?)) })
+        .map(|key| async move { Ok::<_, Failure>((key, sound(store, key).await?)) })
         .buffer_unordered(READS_AT_A_TIME);
     let found: Vec<_> = read.try_collect().await?;
     Ok(found.into_iter().filter_map(|(key, outcome)| Some((key, outcome?))).collect())
@@ -36,26 +36,47 @@ pub(crate) async fn measured(store: &Store, plan: &Plan) -> Result<BTreeMap<JobK
 pub(crate) async fn all(store: &Store) -> Result<BTreeMap<JobKey, Outcome>, Failure> {
     let keys: Vec<JobKey> = store.known().await?.outcomes.into_keys().collect();
     let read = stream::iter(keys)
-        .map(|key| async move { Ok::<_, Failure>((key, store.outcome(key).await?)) })
+        .map(|key| async move { Ok::<_, Failure>((key, sound(store, key).await?)) })
         .buffer_unordered(READS_AT_A_TIME);
     let found: Vec<_> = read.try_collect().await?;
     Ok(found.into_iter().filter_map(|(key, outcome)| Some((key, outcome?))).collect())
 }
 
-/// Reads every blob that the sweep's outcomes name. What is damaged or lost is revoked, so that the run makes it again.
+/// A job's outcome; none where its record is damaged, which is said.
+async fn sound(store: &Store, key: JobKey) -> Result<Option<Outcome>, Failure> {
+    match store.outcome(key).await {
+        Err(error @ BackendError::Damaged { .. }) => {
+            eprintln!("note: {error}; `bitsweep run` makes it again");
+            Ok(None)
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Reads every record and blob of the sweep's outcomes. What is damaged or lost is revoked, so that the run makes it
+/// again.
 pub(crate) async fn verify(store: &Store, plan: &Plan) -> Result<(), Failure> {
-    for (key, outcome) in outcomes(store, plan, |_| true).await? {
+    let known = store.known().await?;
+    for job in plan.jobs.iter().filter(|job| known.outcomes.contains_key(&job.key)) {
+        let key = job.key;
+        let Some(outcome) = store.outcome_or_revoke(key).await? else {
+            eprintln!("{}: its record was damaged; it is made again", key.0.short());
+            continue;
+        };
+        let mut lost = None;
         for item in &outcome.produced.artifact {
             match store.fetch_blob(&item.blob).await {
                 Ok(_) => {}
                 Err(error @ (BackendError::Damaged { .. } | BackendError::Missing { .. })) => {
-                    eprintln!("{}: {error}; it is made again", key.0.short());
                     store.delete_blob(&item.blob).await?;
-                    store.revoke(key, outcome.generation, &error.to_string()).await?;
-                    break;
+                    lost.get_or_insert(error);
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+        if let Some(error) = lost {
+            eprintln!("{}: {error}; it is made again", key.0.short());
+            store.revoke(key, outcome.generation, &error.to_string()).await?;
         }
     }
     Ok(())

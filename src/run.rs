@@ -34,16 +34,17 @@ pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let store = sweep::open_or_make(&folder).await?;
     let lock = store.lock()?;
     let settings = settings(&args, &folder)?;
-    let profiles = bitsweep_worker::profiles(&settings.child).await?;
     let source = prepare::Source { path: &args.manifest, manifest, text, scratch: folder.join("downloads") };
-    let plan = Arc::new(prepare::prepare(source, &args.sources, &store, profiles).await?);
-    for caution in plan.cautions() {
-        eprintln!("warning: {caution}");
-    }
-    let id = store.put_plan(&plan).await?;
-    if args.verify {
-        results::verify(&store, &plan).await?;
-    }
+    let mut stopped = stop.clone();
+    let ready = tokio::select! {
+        biased;
+        _ = stopped.wait_for(|stop| *stop) => None,
+        ready = make_ready(&args, &store, &settings, source) => Some(ready?),
+    };
+    let Some((id, plan)) = ready else {
+        eprintln!("{}", sentence(Exit::Interrupted, &print::seconds(started.elapsed().as_secs_f64())));
+        return Ok(Exit::Interrupted);
+    };
     let mut bars = RunBars::new(args.quiet);
     let end = drive(&plan, &store, settings, stop, &mut bars).await?;
     drop(bars);
@@ -53,6 +54,25 @@ pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     }
     drop(lock);
     Ok(exit)
+}
+
+/// Everything before the first job. May be dropped at any point: imports and records are idempotent.
+async fn make_ready(
+    args: &RunArgs,
+    store: &Store,
+    settings: &Settings,
+    source: prepare::Source<'_>,
+) -> Result<(SweepId, Arc<Plan>), Failure> {
+    let profiles = bitsweep_worker::profiles(&settings.child).await?;
+    let plan = Arc::new(prepare::prepare(source, &args.sources, store, profiles).await?);
+    for caution in plan.cautions() {
+        eprintln!("warning: {caution}");
+    }
+    let id = store.put_plan(&plan).await?;
+    if args.verify {
+        results::verify(store, &plan).await?;
+    }
+    Ok((id, plan))
 }
 
 fn settings(args: &RunArgs, folder: &Path) -> Result<Settings, Failure> {
@@ -70,14 +90,15 @@ fn settings(args: &RunArgs, folder: &Path) -> Result<Settings, Failure> {
     })
 }
 
-/// True after the first SIGINT or SIGTERM. The second ends the process at once; what is committed stays.
+/// True after the first SIGINT, SIGTERM or SIGHUP. The second ends the process at once; what is committed stays.
 fn stop_on_signals() -> Result<watch::Receiver<bool>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let (raise, stop) = watch::channel(false);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         for again in [false, true] {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} }
             if again {
                 std::process::exit(Exit::Interrupted as i32);
             }

@@ -31,7 +31,7 @@ pub(crate) async fn status(args: StatusArgs) -> Result<Exit, Failure> {
         let failures: Vec<_> = failures.iter().map(|(key, failure)| json!({ "key": key, "job": failure.job, "cells": failure.cells, "reason": failure.reason })).collect();
         let value = json!({
             "sweep": found.id, "name": found.plan.name, "cells": found.plan.cells.len(), "cells_done": done, "jobs": summary.kinds, "costs": costs,
-            "matrix": summary.matrix, "failed": failures, "running": running, "note": found.note,
+            "matrix": summary.matrix, "failed": failures, "running": running,
         });
         out(&format!("{value:#}\n"))?;
         return Ok(Exit::Done);
@@ -66,9 +66,6 @@ pub(crate) async fn status(args: StatusArgs) -> Result<Exit, Failure> {
         );
     }
     out(&text)?;
-    if let Some(note) = found.note {
-        eprintln!("note: {note}");
-    }
     Ok(Exit::Done)
 }
 

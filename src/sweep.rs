@@ -16,8 +16,6 @@ pub(crate) struct Found {
     pub(crate) id: SweepId,
     /// Its plan.
     pub(crate) plan: Plan,
-    /// Said when the plan is not quite what was asked for.
-    pub(crate) note: Option<String>,
 }
 
 /// The folder of the store: as said, or `.bitsweep` beside the manifest, or in this folder.
@@ -74,48 +72,44 @@ pub(crate) async fn find(args: &SweepArg) -> Result<Found, Failure> {
         return Err(Failure::wrong(format!("{path}: there is no such manifest")));
     }
     let store = open(&folder).await?;
-    let (id, plan, note) = match (manifest, &args.sweep) {
+    let (id, plan) = match (manifest, &args.sweep) {
         (Some(path), _) => of_manifest(&store, path).await?,
         (None, Some(prefix)) => {
             let id = named(&store, prefix).await?[0];
-            (id, store.plan(&id).await?, None)
+            (id, store.plan(&id).await?)
         }
         (None, None) => {
             let newest = store.newest_sweep().await?;
             let id =
                 newest.ok_or_else(|| Failure::wrong(format!("the store {} holds no sweep yet", folder.display())))?;
-            (id, store.plan(&id).await?, None)
+            (id, store.plan(&id).await?)
         }
     };
-    Ok(Found { store, id, plan, note })
+    Ok(Found { store, id, plan })
 }
 
-/// The newest plan made from this manifest: from one that says the same if there is one, else from one of the same name.
-async fn of_manifest(store: &Store, path: &Path) -> Result<(SweepId, Plan, Option<String>), Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))?;
+/// The newest plan made from a manifest that says the same. Any other of its name would be another sweep's results.
+async fn of_manifest(store: &Store, path: &Path) -> Result<(SweepId, Plan), Failure> {
+    let (manifest, _) = crate::prepare::read_manifest(path)?;
     let file = path.display().to_string();
-    let manifest =
-        bitsweep_proto::manifest::read(&text, &file).map_err(|mistakes| Failure::wrong(mistakes.to_string()))?;
-    let (mut same_name, mut names) = (None, std::collections::BTreeSet::new());
+    let mut others = Vec::new();
     for id in store.sweeps_newest_first().await? {
-        let plan = store.plan(&id).await?;
-        let says_the_same = |was| bitsweep_proto::manifest::read(was, &file).is_ok_and(|was| was == manifest);
-        if plan.manifest == text || says_the_same(&plan.manifest) {
-            return Ok((id, plan, None));
+        let plan = match store.plan(&id).await {
+            Ok(plan) => plan,
+            Err(error @ BackendError::Damaged { .. }) => {
+                eprintln!("note: {error}");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if bitsweep_proto::manifest::read(&plan.manifest, &file).is_ok_and(|was| was == manifest) {
+            return Ok((id, plan));
         }
-        names.insert(plan.name.clone());
-        if same_name.is_none() && plan.name == manifest.sweep {
-            same_name = Some((id, plan));
-        }
+        others.push(format!("\n  {} {}", id.0.short(), plan.name));
     }
-    let names: Vec<String> = names.into_iter().collect();
-    let never = || {
-        let (sweep, names) = (&manifest.sweep, names.join(", "));
-        Failure::wrong(format!(
-            "{file}: no sweep \"{sweep}\" was run in this store (it has: {names}): bitsweep run {file}"
-        ))
-    };
-    let (id, plan) = same_name.ok_or_else(never)?;
-    let note = format!("{file} has changed since it was run; this is the plan as it was run last");
-    Ok((id, plan, Some(note)))
+    Err(Failure::wrong(format!(
+        "{file} was not run in this store as it is now: `bitsweep run {file}` runs it. What was run can be read by its id \
+         or name:{}",
+        others.concat()
+    )))
 }

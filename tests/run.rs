@@ -249,3 +249,35 @@ fn records_are_versioned() {
         }
     }
 }
+
+#[test]
+fn a_store_that_fails_once_anywhere_costs_seconds_and_no_result() {
+    let whole = Bench::new();
+    whole.ok(&["run", "sweep.yaml", "--quiet"]);
+    for nth in [15, 40, 65, 90, 115, 140, 165, 190] {
+        let bench = Bench::new();
+        let started = std::time::Instant::now();
+        let mut run = bench.command(&["run", "sweep.yaml", "--quiet"]);
+        let output = run.env("BITSWEEP_FAULTS", format!("fail-nth={nth}")).output().unwrap();
+        let said = text(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{nth}: {:?} {said}", output.status);
+        assert!(started.elapsed().as_secs() < 60, "{nth}: {:?}", started.elapsed());
+        bench.ok(&["run", "sweep.yaml", "--quiet"]);
+        assert_eq!(bench.table(), whole.table(), "{nth}");
+    }
+}
+
+#[test]
+fn a_changed_manifest_is_not_answered_with_another_sweeps_results() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    bench.write("sweep.yaml", format!("# a comment changes nothing\n{MANIFEST}"));
+    assert!(bench.ok(&["status", "sweep.yaml"]).contains("7 of 7"));
+    bench.write("sweep.yaml", MANIFEST.replace("seeds: 2", "seeds: 3"));
+    let output = bench.run(&["export", "sweep.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("as it is now"), "{}", text(&output.stderr));
+    assert!(bench.ok(&["export", "bench"]).lines().count() > 30, "by its name it can be read");
+    let why = bench.ok(&["explain", "codec=binary/64,seed=2", "sweep.yaml"]);
+    assert!(why.contains("to run") && why.contains("seed"), "{why}");
+}

@@ -164,9 +164,12 @@ fn rows(data: &Path, documents: &BTreeSet<usize>, most_queries: usize) -> Rows {
         documents.iter().enumerate().map(|(at, row)| (document_ids[*row].as_str(), at)).collect();
     let (mut queries, mut grades) = (Vec::new(), Vec::new());
     for (row, id) in query_ids.iter().enumerate() {
+        if queries.len() == most_queries {
+            break;
+        }
         let own: BTreeMap<usize, f64> =
             judged.iter().filter(|r| r.0 == *id).map(|r| (place[r.1.as_str()], r.2)).collect();
-        if !own.is_empty() && queries.len() < most_queries {
+        if !own.is_empty() {
             queries.push(row);
             grades.push(own);
         }

@@ -18,6 +18,9 @@ use crate::standing::{Observer, Watch};
 /// Leases are looked at this often.
 const REAP_EVERY: Duration = Duration::from_secs(5);
 
+/// What a service could not do is tried again after this.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// Why a sweep cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum CoordinatorError {
@@ -61,6 +64,8 @@ struct Round<'o> {
     kinds: HashMap<JobKey, (Kind, u32)>,
     observer: &'o mut dyn Observer,
     started: Instant,
+    /// What a service could not do just now.
+    again: Vec<Effect>,
     /// Made when the first name is asked for.
     first_cells: Option<Vec<Option<usize>>>,
 }
@@ -73,7 +78,8 @@ impl Coordinator {
         let slots = |class| Event::Slots { class, live: self.slots };
         let events = VecDeque::from([slots(Class::Gpu), slots(Class::Cpu), Event::Start]);
         let state = State::new(&self.plan, facts, Settings::default());
-        let mut round = Round { state, events, watch, kinds, observer, started: Instant::now(), first_cells: None };
+        let (started, again, first_cells) = (Instant::now(), Vec::new(), None);
+        let mut round = Round { state, events, watch, kinds, observer, started, again, first_cells };
         let mut first = true;
         loop {
             let finished = self.settle(&mut round).await?;
@@ -87,19 +93,29 @@ impl Coordinator {
                 return Ok(round.end(false));
             }
             let due = round.state.next_due().map(|due| round.started + Duration::from_millis(due));
-            let wake = due.unwrap_or(Instant::now() + REAP_EVERY).min(Instant::now() + REAP_EVERY);
+            let most = if round.again.is_empty() { REAP_EVERY } else { AGAIN_AFTER };
+            let wake = due.unwrap_or(Instant::now() + most).min(Instant::now() + most);
             let heard = tokio::select! {
                 biased;
                 _ = self.stop.wait_for(|stop| *stop) => return Ok(round.end(true)),
-                notices = self.ledger.notices() => notices?,
+                notices = self.ledger.notices() => Some(notices?),
                 () = tokio::time::sleep_until(wake) => {
                     self.ledger.reap().await?;
                     round.events.push_back(Event::Tick);
-                    Vec::new()
+                    None
                 }
             };
-            for notice in heard {
-                self.hear(notice, &mut round).await?;
+            match heard {
+                Some(notices) => {
+                    for notice in notices {
+                        self.hear(notice, &mut round).await?;
+                    }
+                }
+                None => {
+                    for effect in std::mem::take(&mut round.again) {
+                        self.carry_out(effect, &mut round).await?;
+                    }
+                }
             }
         }
     }
@@ -130,12 +146,18 @@ impl Coordinator {
                     round.failed_to_publish(key, error)?;
                 }
             }
-            Effect::CheckStore { key } => self.check_store(key, round).await?,
+            Effect::CheckStore { key } => {
+                if let Err(error) = self.check_store(key, round).await {
+                    round.later(Effect::CheckStore { key }, error)?;
+                }
+            }
             Effect::Revoke { key, generation, reason } => {
                 round.watch.moved(key, &round.state);
                 let name = self.name(key, round);
                 round.observer.note(&format!("{name} is made again: {reason}"));
-                self.store.revoke(key, generation, &reason).await?;
+                if let Err(error) = self.store.revoke(key, generation, &reason).await {
+                    round.later(Effect::Revoke { key, generation, reason }, error)?;
+                }
             }
             Effect::JobFailed { key, reason } => {
                 round.watch.moved(key, &round.state);
@@ -165,19 +187,12 @@ impl Coordinator {
     }
 
     /// Reads the fact behind a hint.
-    async fn check_store(&self, key: JobKey, round: &mut Round<'_>) -> Result<(), CoordinatorError> {
-        match self.store.outcome_or_revoke(key).await {
-            Ok(Some(outcome)) => {
-                let fact = bitsweep_plan::scheduler::Fact::of(&outcome);
-                round.events.push_back(Event::Committed { key, fact });
-            }
-            Ok(None) => {
-                if let Some(generation) = self.store.next_generation(key).await?.checked_sub(1) {
-                    round.events.push_back(Event::Revoked { key, generation });
-                }
-            }
-            Err(error) if error.is_retryable() => tracing::warn!(%key, "the store cannot be asked now: {error}"),
-            Err(error) => return Err(error.into()),
+    async fn check_store(&self, key: JobKey, round: &mut Round<'_>) -> Result<(), BackendError> {
+        if let Some(outcome) = self.store.outcome_or_revoke(key).await? {
+            let fact = bitsweep_plan::scheduler::Fact::of(&outcome);
+            round.events.push_back(Event::Committed { key, fact });
+        } else if let Some(generation) = self.store.next_generation(key).await?.checked_sub(1) {
+            round.events.push_back(Event::Revoked { key, generation });
         }
         Ok(())
     }
@@ -191,12 +206,13 @@ impl Coordinator {
                     round.watch.units(key, done, total);
                 }
             }
-            Notice::Adopted { key, .. } => self.check_store(key, round).await?,
+            Notice::Adopted { key, .. } => self.carry_out(Effect::CheckStore { key }, round).await?,
             Notice::Ended { key, verdict, checkpoints_made } => {
                 round.events.push_back(Event::Ended { key, verdict, checkpoints_made });
             }
             Notice::Expired { key } => {
-                let checkpoints_made = self.checkpoints_of_last_attempt(key).await?;
+                // Where they cannot be counted now, none are: that is only the stricter account.
+                let checkpoints_made = self.checkpoints_of_last_attempt(key).await.unwrap_or(0);
                 round.events.push_back(Event::Expired { key, checkpoints_made });
             }
             Notice::Revoked { key, generation } => {
@@ -245,6 +261,16 @@ fn first_cells(plan: &Plan) -> Vec<Option<usize>> {
 }
 
 impl Round<'_> {
+    /// Puts off what a service could not do just now; what it refuses ends the run.
+    fn later(&mut self, effect: Effect, error: BackendError) -> Result<(), CoordinatorError> {
+        if !error.is_retryable() {
+            return Err(error.into());
+        }
+        tracing::warn!("trying again: {error}");
+        self.again.push(effect);
+        Ok(())
+    }
+
     fn failed_to_publish(&mut self, key: JobKey, error: BackendError) -> Result<(), CoordinatorError> {
         if !error.is_retryable() {
             return Err(error.into());

@@ -1,15 +1,18 @@
 //! MRR@k and MRR: 1 / rank of the first relevant document, 0 where none is among the first k ranks. Without a
-//! cut-off the whole run is looked at, as trec_eval's `recip_rank` does.
+//! cut-off k is 1,000, the depth of the runs that trec_eval's `recip_rank` is used on: so the value does not depend on how
+//! deep other measures need the run to be.
 //!
 //! Ties: only the first group with a relevant document matters. With a documents before it, n in it and r of them
 //! relevant, the first relevant one is the j-th of the group with probability C(n − j, r − 1) / C(n, r), which is r/n
 //! for j = 1 and follows from P(j + 1) = P(j) (n − j − r + 1) / (n − j). Its rank is at best a + 1 and at worst
 //! a + n − r + 1.
 
+use bitsweep_proto::measure::UNCUT_DEPTH;
+
 use crate::{Judgements, QueryRun, Value};
 
 pub(crate) fn evaluate(k: Option<usize>, run: &QueryRun, judgements: &Judgements) -> Value {
-    let k = k.unwrap_or(usize::MAX);
+    let k = k.unwrap_or(UNCUT_DEPTH as usize);
     for group in run.groups().take_while(|group| group.before < k) {
         let is_relevant = |document: &&u32| judgements.is_relevant(**document);
         let Some(first) = group.documents.iter().position(|document| is_relevant(&document)) else { continue };

@@ -13,7 +13,8 @@ pub enum Codec {
     Float32,
     /// Faiss `SQ8`: 8 bits a dimension, ranges per dimension learnt on the corpus.
     Int8,
-    /// Faiss product quantisation with 256 centroids a sub-space, one byte each (`PQ<bytes>np`).
+    /// Faiss product quantisation with 256 centroids a sub-space, one byte each (`PQ<bytes>np`). Trained once, from
+    /// Faiss's fixed seed: how much another start would change is not measured.
     Pq {
         /// Sub-quantisers, which is also the bytes of one code.
         bytes: u32,

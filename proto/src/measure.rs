@@ -20,7 +20,8 @@ pub enum Measure {
         /// Ranks looked at.
         k: u32,
     },
-    /// Reciprocal rank of the first relevant document. `None`: no cut but the run's depth, trec_eval's `recip_rank`.
+    /// Reciprocal rank of the first relevant document. `None`: among the first [`UNCUT_DEPTH`], as trec_eval's
+    /// `recip_rank` has it on runs of that depth.
     Mrr {
         /// Ranks looked at.
         k: Option<u32>,
@@ -32,7 +33,7 @@ pub enum Measure {
     },
 }
 
-/// Depth of a run for measures without a cut-off of their own, as trec_eval and BEIR use it.
+/// Ranks that measures without a cut-off of their own look at: the depth of the runs that trec_eval and BEIR use.
 pub const UNCUT_DEPTH: u32 = 1000;
 
 /// The forms that [`Measure`] accepts, for messages.

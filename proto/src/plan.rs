@@ -1,10 +1,12 @@
 //! The plan: a manifest with its lock, expanded, frozen. Nobody evaluates a manifest twice.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
+use crate::codec::Codec;
 use crate::digest::Digest;
 use crate::job::Spec;
 use crate::key::{Fields, JobKey};
@@ -103,17 +105,18 @@ pub enum From {
 }
 
 impl Plan {
-    /// The id: a hash over the name, the measures in their order, and every cell with its tier and key. The keys cover the
-    /// locked content and the profiles. What changes no result and no place in the table, such as a comment in the
-    /// manifest, changes no id. Panics where a cell's job is not in the plan.
+    /// The id: a hash over what the manifest says (not how it is written: comments and layout change no id), and every
+    /// cell with its tier and key. The keys cover the locked content and the profiles. Panics where a cell's job is not
+    /// in the plan.
     pub fn id(&self) -> SweepId {
         let mut hasher = crate::digest::Hasher::new();
         hasher.update(
             format!("bitsweep plan {}\n{}\n", self.version, serde_json::Value::from(self.name.as_str())).as_bytes(),
         );
-        for measure in &self.measures {
-            hasher.update(format!("{measure}\n").as_bytes());
-        }
+        let manifest =
+            crate::manifest::read(&self.manifest, "").ok().and_then(|said| serde_json::to_string(&said).ok());
+        hasher.update(manifest.as_deref().unwrap_or(&self.manifest).as_bytes());
+        hasher.update(b"\n");
         for planned in &self.cells {
             let key = self.jobs[planned.job as usize].key;
             hasher.update(format!("{} {} {key}\n", planned.cell, planned.tier).as_bytes());
@@ -140,25 +143,66 @@ impl Plan {
 const PQ_DOCUMENTS: u64 = 39 * 256;
 
 impl Plan {
-    /// What a reader of the results must know: odd things of the datasets, and comparisons that a small corpus makes
-    /// unfair. One sentence each, in the lock's order.
+    /// What a reader of the results must know: odd things of the datasets, and where the sweep compares what is not quite
+    /// alike. One sentence each.
     pub fn cautions(&self) -> Vec<String> {
         let mut cautions = Vec::new();
         for (name, dataset) in &self.lock.datasets {
             cautions.extend(dataset.warnings.iter().map(|warning| format!("dataset {name}: {warning}")));
-            let documents = dataset.counts.documents;
-            let uses_pq = |planned: &PlannedCell| {
-                planned.cell.dataset() == name && matches!(planned.cell.codec(), Ok(crate::Codec::Pq { .. }))
-            };
-            if documents < PQ_DOCUMENTS && self.cells.iter().any(uses_pq) {
-                cautions.push(format!(
-                    "dataset {name}: pq learns 256 centroids per sub-space from only {documents} documents (Faiss asks for \
-                     {PQ_DOCUMENTS}), so its codebooks partly memorise them: its values here flatter it against a large \
-                     corpus, and its shared bytes weigh more than its codes"
-                ));
+            if dataset.ignore_identical_ids {
+                cautions
+                    .push(format!("dataset {name}: a document with the id of the query is dropped from its results"));
             }
+            cautions.extend(self.small_corpus(name, dataset.counts.documents));
+        }
+        cautions.extend(self.lengths_differ());
+        cautions
+    }
+
+    /// The codecs that some cell of a dataset, or of any, uses, with the dimensions they are used at.
+    fn codecs<'p>(&'p self, dataset: Option<&'p str>) -> impl Iterator<Item = (Codec, u32)> + 'p {
+        let cells = self.cells.iter().filter(move |planned| dataset.is_none_or(|name| planned.cell.dataset() == name));
+        cells.filter_map(|planned| {
+            let model = self.lock.models.get(planned.cell.model())?;
+            Some((planned.cell.codec().ok()?, model.facts.dim))
+        })
+    }
+
+    fn small_corpus(&self, name: &str, documents: u64) -> Vec<String> {
+        let mut cautions = Vec::new();
+        if documents < PQ_DOCUMENTS && self.codecs(Some(name)).any(|(codec, _)| matches!(codec, Codec::Pq { .. })) {
+            cautions.push(format!(
+                "dataset {name}: pq learns 256 centroids per sub-space from the very documents that it indexes, and these \
+                 are only {documents} (Faiss asks for {PQ_DOCUMENTS}): with documents it has not seen it is worse, most so \
+                 at few bytes"
+            ));
+        }
+        let heavy = |(codec, dim): &(Codec, u32)| {
+            let footprint = codec.footprint(*dim);
+            footprint.shared_bytes > footprint.bytes_per_vector * documents
+        };
+        let heavy: BTreeSet<String> = self.codecs(Some(name)).filter(heavy).map(|(codec, _)| codec.name()).collect();
+        if !heavy.is_empty() {
+            let names: Vec<String> = heavy.into_iter().collect();
+            cautions.push(format!(
+                "dataset {name}: at {documents} documents the shared bytes of {} weigh more than all codes together; bytes \
+                 per vector stand for large corpora",
+                names.join(", ")
+            ));
         }
         cautions
+    }
+
+    /// Inner product and angle order documents differently where vectors differ in length.
+    fn lengths_differ(&self) -> Option<String> {
+        if !self.codecs(None).any(|(codec, _)| matches!(codec, Codec::Binary { .. })) {
+            return None;
+        }
+        let free = |job: &&PlannedJob| matches!(&job.spec, Spec::Embed(embed) if !embed.normalize);
+        self.jobs.iter().find(free)?;
+        let sentence = "some vectors are not scaled to length 1: binary codes compare angles, the other codecs inner \
+                        products, so their difference is not the loss of compression alone";
+        Some(sentence.to_owned())
     }
 }
 

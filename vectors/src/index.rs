@@ -7,9 +7,9 @@
 //! | `pq/B` | Faiss factory `PQ{B}np` | inner product with the decoded vector | Faiss index |
 //! | `binary/B` | [`binary`](crate::binary) codes | minus the Hamming distance | safetensors, `codes`: uint8 rows × bytes |
 //!
-//! The metric is the inner product throughout, so vectors need no normalisation, and the scores of the codecs stand for
-//! the same quantity. It is also the metric of the published figures: with L2 as the metric Faiss gives other rankings for
-//! PQ, whose decoded vectors have other lengths (SciFact × all-MiniLM-L6-v2, nDCG@10 at 8, 16, 32, 64 bytes: 0.370, 0.486,
+//! The metric of the first three is the inner product, of vectors as they are; Hamming distance estimates the angle. The
+//! two agree for vectors of length 1; for others binary codes answer another question, and `Plan::cautions` says so.
+//! Inner product is also the metric of the published figures: with L2 Faiss gives other rankings for PQ, whose decoded vectors have other lengths (SciFact × all-MiniLM-L6-v2, nDCG@10 at 8, 16, 32, 64 bytes: 0.370, 0.486,
 //! 0.579, 0.628 with inner product; 0.402, 0.525, 0.586, 0.622 with L2). Codebooks are trained by L2 k-means in both.
 //!
 //! `np` turns polysemous training off. Plain `PQ32` permutes the centroids so that Hamming distances between codes mean

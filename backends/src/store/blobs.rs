@@ -47,9 +47,17 @@ impl Store {
         Ok((digest, bytes))
     }
 
-    /// Whether the blob is there whole, as far as its size tells. One that was cut is put again.
+    /// Whether the blob is there whole. One that was cut or damaged is put again: whoever has the good bytes must not
+    /// name a blob that has others.
     async fn holds(&self, digest: &Digest, bytes: u64) -> Result<bool, BackendError> {
-        Ok(self.objects.size(&layout::blob(digest)).await? == Some(bytes))
+        if self.objects.size(&layout::blob(digest)).await? != Some(bytes) {
+            return Ok(false);
+        }
+        match self.fetch(digest).await {
+            Ok(found) => Ok(found.digest == *digest),
+            Err(BackendError::Missing { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn upload(&self, path: &Path, digest: &Digest, bytes: u64) -> Result<(), BackendError> {

@@ -36,6 +36,7 @@ use object_store::{
     PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
+#[cfg(debug_assertions)]
 use crate::error::BackendError;
 
 /// One way to fail; see the module.

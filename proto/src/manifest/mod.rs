@@ -127,7 +127,8 @@ pub struct Dataset {
     #[serde(default = "default_split")]
     #[schemars(extend("pattern" = schema::NAME_PATTERN, "patternErrorMessage" = schema::NAME_WORDS))]
     pub split: String,
-    /// Whether a document with the id of the query is dropped from its results. Default: as BEIR does for this dataset.
+    /// Whether a document with the id of the query is dropped from its results. Default: as MTEB does, by the dataset's
+    /// name (ArguAna, FEVER, FiQA, MS MARCO, Quora).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore_identical_ids: Option<bool>,
 }

@@ -1,10 +1,11 @@
 //! The report: one HTML file that needs nothing else, neither network nor scripts.
 //!
 //! Owns the page's content and looks. All names, texts and messages are escaped; a content policy in the page forbids
-//! every request besides. Light and dark follow the reader's system; tables and plots scroll inside their boxes, so
-//! that a phone can show the page.
+//! every request besides. Light and dark follow the reader's system; plots shrink with the page and tables scroll
+//! inside their boxes, so that a phone can show it.
 
 mod page;
+mod setup;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ pub struct Report<'a> {
     pub outcomes: &'a Outcomes,
     /// Jobs that failed, with what they say.
     pub failed: &'a BTreeMap<JobKey, String>,
-    /// The command that makes this report, for readers who want to make it again.
+    /// The command that makes this report, for readers who want to make it again: shown as it is given.
     pub command: &'a str,
 }
 

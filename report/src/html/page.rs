@@ -1,18 +1,17 @@
 //! What the page says, as plain text: the template only arranges it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use bitsweep_proto::Plan;
-use bitsweep_proto::lock::LockedFile;
+use bitsweep_proto::Codec;
 use serde::Serialize;
 
-use super::Report;
+use super::{Report, setup};
 use crate::ReportError;
 use crate::failure;
 use crate::number::{grouped, ratio, value};
 use crate::plot::{self, Figure};
 use crate::summary::{Line, Panel, Spread};
-use crate::table::{Row, Table};
+use crate::table::{Row, Table, shared_bytes_per_vector};
 
 /// Most plots in one page; it says how many are left out.
 const MOST_FIGURES: usize = 120;
@@ -32,14 +31,16 @@ pub(super) struct Page {
     datasets: Vec<Vec<String>>,
     codecs: Vec<String>,
     measures: Vec<String>,
+    legend: Vec<&'static str>,
     plots: Vec<PlotGroup>,
     plots_left_out: usize,
     panels: Vec<PanelView>,
     rows_left_out: usize,
     missing: Vec<MissingView>,
     cautions: Vec<String>,
+    definitions: Vec<Vec<String>>,
     files: Vec<Vec<String>>,
-    profiles: Vec<Vec<String>>,
+    profiles: Vec<setup::ProfileView>,
     makers: Vec<Vec<String>>,
     version: &'static str,
     command: String,
@@ -65,6 +66,7 @@ struct PanelView {
     model: String,
     dataset: String,
     dim: u32,
+    documents: String,
     queries: String,
     lines: Vec<LineView>,
     rows: Vec<Vec<String>>,
@@ -76,6 +78,7 @@ struct LineView {
     bytes: String,
     ratio: String,
     shared: String,
+    shared_per_vector: Option<String>,
     seeds: String,
     values: Vec<Option<ValueView>>,
 }
@@ -84,7 +87,7 @@ struct LineView {
 struct ValueView {
     mean: String,
     range: Option<String>,
-    ties: String,
+    title: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,7 +102,9 @@ impl Page {
     pub(super) fn of(report: &Report<'_>) -> Result<Self, ReportError> {
         let plan = report.plan;
         let table = Table::of(plan, report.outcomes)?;
-        let (plots, plots_left_out) = plots(&table)?;
+        let figures = Figure::all(&table);
+        let plots_left_out = figures.len().saturating_sub(MOST_FIGURES);
+        let figures = &figures[..figures.len() - plots_left_out];
         let rows_left_out = if table.rows.len() > MOST_ROWS { table.rows.len() } else { 0 };
         let panels = Panel::all(&table).iter().map(|panel| panel_view(panel, &table, rows_left_out == 0)).collect();
         let missing = failure::missing(plan, report.outcomes, report.failed);
@@ -108,18 +113,20 @@ impl Page {
             id: plan.id().0.short(),
             cells: table.cells,
             done: table.cells - table.missing,
-            models: models(plan),
-            datasets: datasets(plan),
-            codecs: codecs(plan),
+            models: setup::models(plan),
+            datasets: setup::datasets(plan),
+            codecs: setup::codecs(plan),
             measures: table.measures.iter().map(ToString::to_string).collect(),
-            plots,
+            legend: legend(figures),
+            plots: plots(figures)?,
             plots_left_out,
             panels,
             rows_left_out,
             missing: missing.into_iter().map(missing_view).collect(),
             cautions: plan.cautions(),
-            files: files(plan),
-            profiles: profiles(plan),
+            definitions: setup::definitions(plan),
+            files: setup::files(plan),
+            profiles: setup::profiles(plan),
             makers: makers(report),
             version: env!("CARGO_PKG_VERSION"),
             command: report.command.to_owned(),
@@ -128,10 +135,27 @@ impl Page {
     }
 }
 
-fn plots(table: &Table) -> Result<(Vec<PlotGroup>, usize), ReportError> {
-    let figures = Figure::all(table);
+/// What the signs in these plots mean: only of those that are drawn.
+fn legend(figures: &[Figure<'_>]) -> Vec<&'static str> {
+    let any = |is: fn(&plot::Point) -> bool| figures.iter().flat_map(|figure| &figure.points).any(is);
+    let mut sentences = vec!["Each point is a codec."];
+    if any(|point| point.spread.seeds > 1) {
+        sentences.push("Where it has several seeds, the point is their mean.");
+        sentences.push("A bar with ends spans the least to the greatest seed; it is not a confidence interval.");
+    }
+    if any(|point| point.spread.tie_min < point.spread.tie_max) {
+        sentences.push("A pale bar spans what the order of tied documents leaves open.");
+    }
+    if any(|point| point.codec == Codec::Float32) {
+        sentences.push("The dashed line is float32.");
+    }
+    sentences.push("All plots of a measure have the same vertical axis.");
+    sentences
+}
+
+fn plots(figures: &[Figure<'_>]) -> Result<Vec<PlotGroup>, ReportError> {
     let mut groups: Vec<PlotGroup> = Vec::new();
-    for figure in figures.iter().take(MOST_FIGURES) {
+    for figure in figures {
         let measure = figure.measure.to_string();
         if groups.last().is_none_or(|group| group.measure != measure) {
             groups.push(PlotGroup { measure, figures: Vec::new() });
@@ -139,7 +163,7 @@ fn plots(table: &Table) -> Result<(Vec<PlotGroup>, usize), ReportError> {
         let view = FigureView { title: figure.title(), svg: inline(&plot::svg(figure)?) };
         groups.last_mut().expect("a group was pushed if there was none").figures.push(view);
     }
-    Ok((groups, figures.len().saturating_sub(MOST_FIGURES)))
+    Ok(groups)
 }
 
 /// A plot as part of the page: no namespace, no background, and black becomes the page's text colour.
@@ -164,31 +188,35 @@ fn panel_view(panel: &Panel<'_>, table: &Table, with_rows: bool) -> PanelView {
         model: panel.model.to_owned(),
         dataset: panel.dataset.to_owned(),
         dim: panel.dim,
+        documents: grouped(panel.documents),
         queries: grouped(queries.unwrap_or(0)),
-        lines: panel.lines.iter().map(|line| line_view(line, panel.float32_bytes())).collect(),
+        lines: panel.lines.iter().map(|line| line_view(line, panel)).collect(),
         rows: rows.collect(),
     }
 }
 
-fn line_view(line: &Line, float32_bytes: u64) -> LineView {
+fn line_view(line: &Line, panel: &Panel<'_>) -> LineView {
+    let share = shared_bytes_per_vector(line.footprint, panel.documents).filter(|share| *share > 0.0);
     let seeds = line.spreads.iter().flatten().map(|spread| spread.seeds).max().unwrap_or(0);
     LineView {
         codec: line.codec.name(),
         bytes: grouped(line.footprint.bytes_per_vector),
-        ratio: format!("{}×", ratio(float32_bytes as f64 / line.footprint.bytes_per_vector.max(1) as f64)),
+        ratio: format!("{}×", ratio(panel.float32_bytes() as f64 / line.footprint.bytes_per_vector.max(1) as f64)),
         shared: grouped(line.footprint.shared_bytes),
+        shared_per_vector: share.map(|share| if share < 0.01 { "<0.01".to_owned() } else { ratio(share) }),
         seeds: line.codec.seed().map(|_| seeds.to_string()).unwrap_or_default(),
         values: line.spreads.iter().map(|spread| spread.as_ref().map(value_view)).collect(),
     }
 }
 
 fn value_view(spread: &Spread) -> ValueView {
-    let range = format!("{}–{}", value(spread.least), value(spread.greatest));
+    let range = (spread.seeds > 1).then(|| format!("{}–{}", value(spread.least), value(spread.greatest)));
+    let seeds = if range.is_some() { format!("least–greatest of {} seeds; ", spread.seeds) } else { String::new() };
     let trec_eval = spread.trec_eval.map(|trec_eval| format!("; trec_eval {}", value(trec_eval))).unwrap_or_default();
     ValueView {
         mean: value(spread.mean),
-        range: (spread.seeds > 1).then_some(range),
-        ties: format!("orders of ties: {} to {}{trec_eval}", value(spread.tie_min), value(spread.tie_max)),
+        range,
+        title: format!("{seeds}orders of ties: {} to {}{trec_eval}", value(spread.tie_min), value(spread.tie_max)),
     }
 }
 
@@ -196,77 +224,6 @@ fn missing_view(missing: failure::Missing) -> MissingView {
     let count = missing.cells.len();
     let cells = missing.cells.into_iter().take(MOST_CELLS).collect();
     MissingView { reason: missing.reason, count, cells, more: count.saturating_sub(MOST_CELLS) }
-}
-
-/// Name, source, dimensions, tokens, pooling and prefixes of each model.
-fn models(plan: &Plan) -> Vec<Vec<String>> {
-    let of = |(name, model): (&String, &bitsweep_proto::lock::LockedModel)| {
-        let facts = &model.facts;
-        let scaled = if facts.normalize { ", normalised" } else { "" };
-        let prefixes = match (facts.query_prefix.as_str(), facts.document_prefix.as_str()) {
-            ("", "") => "none".to_owned(),
-            (query, document) => format!("queries {query:?}, documents {document:?}"),
-        };
-        let revision = model.revision.as_ref().map(|revision| format!(" ({revision})")).unwrap_or_default();
-        vec![
-            name.clone(),
-            format!("{}{revision}", model.source),
-            facts.dim.to_string(),
-            facts.max_tokens.to_string(),
-            format!("{}{scaled}", facts.pooling.name()),
-            prefixes,
-        ]
-    };
-    plan.lock.models.iter().map(of).collect()
-}
-
-/// Name, source, split, documents, queries and judgements of each dataset.
-fn datasets(plan: &Plan) -> Vec<Vec<String>> {
-    let of = |(name, dataset): (&String, &bitsweep_proto::lock::LockedDataset)| {
-        let counts = &dataset.counts;
-        let [documents, queries, judgements] = [counts.documents, counts.queries, counts.judgements].map(grouped);
-        vec![name.clone(), dataset.source.clone(), dataset.split.clone(), documents, queries, judgements]
-    };
-    plan.lock.datasets.iter().map(of).collect()
-}
-
-/// Codecs of the plan in order, each with its number of seeds.
-fn codecs(plan: &Plan) -> Vec<String> {
-    let mut found: Vec<(String, BTreeSet<u32>)> = Vec::new();
-    let mut places = BTreeMap::new();
-    for codec in plan.cells.iter().filter_map(|planned| planned.cell.codec().ok()) {
-        let place = *places.entry(codec.name()).or_insert(found.len());
-        if place == found.len() {
-            found.push((codec.name(), BTreeSet::new()));
-        }
-        found[place].1.extend(codec.seed());
-    }
-    let text = |(name, seeds): (String, BTreeSet<u32>)| match seeds.len() {
-        0 => name,
-        1 => format!("{name} (1 seed)"),
-        count => format!("{name} ({count} seeds)"),
-    };
-    found.into_iter().map(text).collect()
-}
-
-/// Owner, file, size and checksum of everything that decides the results.
-fn files(plan: &Plan) -> Vec<Vec<String>> {
-    let row = |owner: &str, file: &LockedFile| {
-        vec![owner.to_owned(), file.name.clone(), grouped(file.bytes), file.sha256.to_string()]
-    };
-    let models = plan.lock.models.iter().flat_map(|(name, model)| model.files.iter().map(move |file| row(name, file)));
-    let datasets = plan.lock.datasets.iter().flat_map(|(name, dataset)| {
-        [&dataset.corpus, &dataset.queries, &dataset.qrels].into_iter().map(move |file| row(name, file))
-    });
-    models.chain(datasets).collect()
-}
-
-fn profiles(plan: &Plan) -> Vec<Vec<String>> {
-    let row = |use_: &str, profile: &bitsweep_proto::Profile| {
-        let self_test = profile.self_test.to_string();
-        vec![use_.to_owned(), profile.device.clone(), profile.precision.clone(), profile.kernels.clone(), self_test]
-    };
-    vec![row("encoder", &plan.profiles.encoder), row("search", &plan.profiles.search)]
 }
 
 /// Version, CPU, host and number of jobs of whoever made the outcomes of this plan.

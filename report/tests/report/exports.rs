@@ -15,6 +15,7 @@ fn small() -> Table {
     sweep.done(("m", "d", Codec::Binary { bits: 64, seed: 2 }), &[1.0 / 3.0, 1e-7], 0.0);
     sweep.done((odd, "d", Codec::Pq { bytes: 8 }), &[0.5, 0.25], 0.0625);
     sweep.add(Cell::retrieval("m", "d", Codec::Int8), Codec::Int8);
+    sweep.plan.lock.datasets.get_mut("d").unwrap().counts.documents = 4096;
     Table::of(&sweep.plan, &sweep.outcomes).unwrap()
 }
 
@@ -73,6 +74,8 @@ fn parquet_reads_back() {
         assert_eq!(columns[4], (&"seed".to_owned(), &seed));
         let trec_eval = expected.measured.value_trec_eval.map_or(Field::Null, Field::Double);
         assert_eq!(columns[11], (&"value_trec_eval".to_owned(), &trec_eval));
+        let shared = expected.codec.footprint(expected.dim).shared_bytes as f64 / 4096.0;
+        assert_eq!(columns[15], (&"shared_bytes_per_vector".to_owned(), &Field::Double(shared)));
     }
 }
 
@@ -92,12 +95,13 @@ fn an_empty_table_is_a_table() {
 #[test]
 fn a_plan_at_odds_with_itself_is_an_error() {
     let mut sweep = synthetic::empty(&["m"], &["d"], &["MRR"]);
-    sweep.done(("other", "d", Codec::Int8), &[0.5], 0.0);
-    let error = Table::of(&sweep.plan, &sweep.outcomes).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "cell model=other,dataset=d,codec=int8 names the model \"other\", which the plan's lock does not have"
-    );
+    for (model, dataset, what) in [("other", "d", "model \"other\""), ("m", "else", "dataset \"else\"")] {
+        sweep.plan.cells.clear();
+        sweep.done((model, dataset, Codec::Int8), &[0.5], 0.0);
+        let error = Table::of(&sweep.plan, &sweep.outcomes).unwrap_err().to_string();
+        let cell = format!("cell model={model},dataset={dataset},codec=int8");
+        assert_eq!(error, format!("{cell} names the {what}, which the plan's lock does not have"));
+    }
 }
 
 /// A writer without room.

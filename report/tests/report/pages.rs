@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::synthetic::{self, Sweep};
-use bitsweep_proto::{Cell, Codec};
+use bitsweep_proto::{Cell, Codec, Digest};
 use bitsweep_report::{Table, html, plot};
 
 fn page(sweep: &Sweep) -> String {
@@ -83,16 +83,19 @@ fn the_page_says_what_was_run_and_found() {
     sweep.add(Cell::retrieval("e5-base-v2", "nq", waiting), waiting);
     let page = page(&sweep);
     keep("report.html", &page);
+    assert!(page.find("<h2>Cautions").unwrap() < page.find("<h2>Results").unwrap());
+    let self_test = Digest::of(b"test");
     let parts = [
         "<h1>binary-vs-pq</h1>",
         "72 of 74 cells have results",
         "2 have none.",
         "binary&#x2f;64 (3 seeds)",
+        "binary&#x2f;1024 (1 seed)",
         "5,183",
-        "<td class=\"n\">196,608</td>",
+        "<td class=\"n\">196,608<small>37.9 per vector</small></td>",
         "<td class=\"n\">192×</td>",
         "0.2400<small>0.2280–0.2520</small>",
-        "title=\"orders of ties: 0.1931 to 0.2869; trec_eval 0.2283\"",
+        "title=\"least–greatest of 3 seeds; orders of ties: 0.1931 to 0.2869; trec_eval 0.2283\"",
         "12 judgements name 3 documents that the corpus lacks",
         "Failed: compress: 12 points cannot train 256 centroids; use fewer bytes",
         "Not run yet",
@@ -101,12 +104,73 @@ fn the_page_says_what_was_run_and_found() {
         "candle-0.11.1",
         "sweep: binary-vs-pq",
         "bitsweep report sweep.yaml --out report.html",
-        &bitsweep_proto::Digest::of(b"model.safetensors").to_string(),
+        "The dashed line is float32.",
+        "it is not a confidence interval",
+        "384 dimensions, 5,183 documents, 300 queries",
+        "<td>source</td><td>corpus.jsonl.gz</td>",
+        "<td>canonical form</td><td>document_ids.jsonl</td>",
+        &format!("<td title=\"{self_test}\"><code>{}</code></td>", self_test.short()),
+        &Digest::of(b"model.safetensors").to_string(),
     ];
     for part in parts {
         assert!(page.contains(part), "{part}");
     }
     assert_eq!(page.matches("<svg").count(), 16);
+}
+
+#[test]
+fn settings_are_those_that_were_used() {
+    let mut sweep = synthetic::empty(&["m", "plain"], &["d"], &["MRR"]);
+    let facts = "<td class=\"n\">256</td><td>mean, normalised</td><td>none</td>";
+    assert_eq!(page(&sweep).matches(facts).count(), 2, "a manifest that cannot be read sets nothing");
+    sweep.plan.manifest =
+        "sweep: s\nmodels:\n  m: { source: file:m, max_tokens: 16, pooling: cls, query_prefix: 'q: ' }\n  \
+                           plain: { source: file:plain, max_tokens: 256 }\ndatasets: { d: { source: file:d } }\n\
+                           codecs: float32\n"
+            .to_owned();
+    let page = page(&sweep);
+    for part in [
+        facts,
+        "<td class=\"n\">256 → 16 (manifest)</td>",
+        "<td>mean, normalised → cls, normalised (manifest)</td>",
+        "<td>none → queries &quot;q: &quot; (manifest)</td>",
+    ] {
+        assert_eq!(page.matches(part).count(), 1, "{part}");
+    }
+}
+
+#[test]
+fn seeds_are_those_of_the_cells() {
+    let mut sweep = synthetic::empty(&["m", "n"], &["d"], &["MRR"]);
+    for (model, seed) in [("m", 0), ("m", 4), ("n", 4)] {
+        let codec = Codec::Binary { bits: 64, seed };
+        sweep.add(Cell::retrieval(model, "d", codec), codec);
+    }
+    assert!(page(&sweep).contains("<b>Codecs:</b> binary&#x2f;64 (1 to 2 seeds)."));
+}
+
+#[test]
+fn plots_of_a_measure_share_an_axis_and_the_legend_names_what_is_drawn() {
+    let mut sweep = synthetic::empty(&["m", "n"], &["d"], &["MRR"]);
+    sweep.done(("m", "d", Codec::Int8), &[0.2], 0.0);
+    sweep.done(("n", "d", Codec::Int8), &[0.62], 0.05);
+    let svgs = |sweep: &Sweep| -> Vec<String> {
+        let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
+        plot::Figure::all(&table).iter().map(|figure| plot::svg(figure).unwrap()).collect()
+    };
+    let labels = |svg: &String| -> Vec<String> {
+        let texts = svg.lines().filter(|line| line.trim().parse::<f64>().is_ok_and(|value| value <= 1.0));
+        texts.map(|line| line.trim().to_owned()).collect()
+    };
+    let shared = svgs(&sweep);
+    assert_eq!(labels(&shared[0]), labels(&shared[1]));
+    assert_eq!(labels(&shared[0]).len(), 8, "0.0 to 0.7");
+    assert!(!page(&sweep).contains("dashed") && !page(&sweep).contains("A bar with ends"));
+    sweep.outcomes.clear();
+    sweep.done(("m", "d", Codec::Float32), &[0.2], 0.0);
+    assert!(page(&sweep).contains("dashed") && !page(&sweep).contains("pale"));
+    let exact = &svgs(&sweep)[0];
+    assert!(exact.contains("1024\n") && exact.contains("2048\n"), "ticks on both sides of 1536");
 }
 
 #[test]

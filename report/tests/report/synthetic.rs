@@ -43,13 +43,13 @@ fn model(dim: u32) -> LockedModel {
 fn dataset(warnings: &[&str]) -> LockedDataset {
     LockedDataset {
         source: "beir:a-dataset".to_owned(),
-        files: vec![],
+        files: vec![file("corpus.jsonl.gz"), file("qrels/test.tsv")],
         split: "test".to_owned(),
         ignore_identical_ids: false,
         corpus: file("corpus.jsonl"),
-        document_ids: file("ids"),
+        document_ids: file("document_ids.jsonl"),
         queries: file("queries.jsonl"),
-        qrels: file("qrels/test.tsv"),
+        qrels: file("qrels.tsv"),
         counts: DatasetCounts { documents: 5183, queries: 300, queries_without_judgements: 809, judgements: 339 },
         warnings: warnings.iter().map(|text| (*text).to_owned()).collect(),
     }

@@ -1,0 +1,165 @@
+//! What was run and from what: models, datasets, codecs, files and profiles of a plan, as rows of text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use bitsweep_proto::lock::{LockedDataset, LockedFile, LockedModel, ModelFacts};
+use bitsweep_proto::{Codec, Plan, Profile, manifest};
+use serde::Serialize;
+
+use crate::number::grouped;
+
+/// One numerics profile.
+#[derive(Debug, Serialize)]
+pub(super) struct ProfileView {
+    of: &'static str,
+    device: String,
+    precision: String,
+    kernels: String,
+    self_test: String,
+    self_test_short: String,
+}
+
+/// Name, source, dimensions, tokens, pooling and prefixes of each model. What the manifest sets otherwise than the
+/// model's own files stands beside what they say.
+pub(super) fn models(plan: &Plan) -> Vec<Vec<String>> {
+    let manifest = manifest::read(&plan.manifest, "manifest").ok();
+    let of = |(name, model): (&String, &LockedModel)| {
+        let own = &model.facts;
+        let set = manifest.as_ref().and_then(|manifest| manifest.models.get(name));
+        let used = set.map_or_else(|| own.clone(), |set| set.effective(own));
+        let revision = model.revision.as_ref().map(|revision| format!(" ({revision})")).unwrap_or_default();
+        vec![
+            name.clone(),
+            format!("{}{revision}", model.source),
+            own.dim.to_string(),
+            setting(own.max_tokens, used.max_tokens),
+            setting(pooling(own), pooling(&used)),
+            setting(prefixes(own), prefixes(&used)),
+        ]
+    };
+    plan.lock.models.iter().map(of).collect()
+}
+
+/// A setting as it was used, with the model's own before it where the manifest changed it.
+fn setting<T: Display + PartialEq>(own: T, used: T) -> String {
+    if own == used { own.to_string() } else { format!("{own} → {used} (manifest)") }
+}
+
+fn pooling(facts: &ModelFacts) -> String {
+    format!("{}{}", facts.pooling.name(), if facts.normalize { ", normalised" } else { ", not normalised" })
+}
+
+fn prefixes(facts: &ModelFacts) -> String {
+    let of = [("queries", &facts.query_prefix), ("documents", &facts.document_prefix)];
+    let set = of.into_iter().filter(|(_, prefix)| !prefix.is_empty());
+    let texts: Vec<String> = set.map(|(what, prefix)| format!("{what} {prefix:?}")).collect();
+    if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+}
+
+/// Name, source, split, documents, queries and judgements of each dataset.
+pub(super) fn datasets(plan: &Plan) -> Vec<Vec<String>> {
+    let of = |(name, dataset): (&String, &LockedDataset)| {
+        let counts = &dataset.counts;
+        let [documents, queries, judgements] = [counts.documents, counts.queries, counts.judgements].map(grouped);
+        vec![name.clone(), dataset.source.clone(), dataset.split.clone(), documents, queries, judgements]
+    };
+    plan.lock.datasets.iter().map(of).collect()
+}
+
+/// Codecs of the plan in order, each with the seeds that its cells have on one model and dataset.
+pub(super) fn codecs(plan: &Plan) -> Vec<String> {
+    let mut order: Vec<String> = Vec::new();
+    let mut seeds: BTreeMap<String, BTreeMap<(&str, &str), usize>> = BTreeMap::new();
+    for cell in plan.cells.iter().map(|planned| &planned.cell) {
+        let Ok(codec) = cell.codec() else { continue };
+        let name = codec.name();
+        if !seeds.contains_key(&name) {
+            order.push(name.clone());
+        }
+        let of_codec = seeds.entry(name).or_default();
+        if codec.seed().is_some() {
+            *of_codec.entry((cell.model(), cell.dataset())).or_default() += 1;
+        }
+    }
+    let text = |name: String| {
+        let counts: BTreeSet<usize> = seeds[&name].values().copied().collect();
+        match (counts.first(), counts.last()) {
+            (Some(1), Some(1)) => format!("{name} (1 seed)"),
+            (Some(least), Some(greatest)) if least == greatest => format!("{name} ({least} seeds)"),
+            (Some(least), Some(greatest)) => format!("{name} ({least} to {greatest} seeds)"),
+            _ => name,
+        }
+    };
+    order.into_iter().map(text).collect()
+}
+
+/// Owner, form, file, size and checksum of everything that decides the results: files as their source has them, and the
+/// canonical form of each dataset, which is what jobs read.
+pub(super) fn files(plan: &Plan) -> Vec<Vec<String>> {
+    let row = |owner: &str, form: &str, file: &LockedFile| {
+        let [owner, form] = [owner, form].map(str::to_owned);
+        vec![owner, form, file.name.clone(), grouped(file.bytes), file.sha256.to_string()]
+    };
+    let mut rows = Vec::new();
+    for (name, model) in &plan.lock.models {
+        rows.extend(model.files.iter().map(|file| row(name, "source", file)));
+    }
+    for (name, dataset) in &plan.lock.datasets {
+        rows.extend(dataset.files.iter().map(|file| row(name, "source", file)));
+        let canonical = [&dataset.corpus, &dataset.document_ids, &dataset.queries, &dataset.qrels];
+        rows.extend(canonical.into_iter().map(|file| row(name, "canonical form", file)));
+    }
+    rows
+}
+
+/// The profiles that the keys hold.
+pub(super) fn profiles(plan: &Plan) -> Vec<ProfileView> {
+    let view = |of, profile: &Profile| ProfileView {
+        of,
+        device: profile.device.clone(),
+        precision: profile.precision.clone(),
+        kernels: profile.kernels.clone(),
+        self_test: profile.self_test.to_string(),
+        self_test_short: profile.self_test.short(),
+    };
+    vec![view("encoder", &plan.profiles.encoder), view("search", &plan.profiles.search)]
+}
+
+/// What the codec families of the sweep are, so that nobody has to guess what is compared: stored form, form of the
+/// query, score, and what was learnt from what.
+pub(super) fn definitions(plan: &Plan) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for planned in &plan.cells {
+        let Ok(codec) = planned.cell.codec() else { continue };
+        let row = match codec {
+            Codec::Float32 => ["float32", "the vector", "float32", "inner product, exhaustive", "nothing"],
+            Codec::Int8 => [
+                "int8",
+                "8 bits a dimension (Faiss SQ8)",
+                "float32",
+                "inner product with the decoded vector",
+                "ranges: the corpus",
+            ],
+            Codec::Pq { .. } => [
+                "pq",
+                "one of 256 centroids a sub-space, a byte each (Faiss PQ)",
+                "float32",
+                "inner product with the decoded vector",
+                "centroids: the corpus, once, from Faiss's fixed seed; the spread over starts is not measured",
+            ],
+            Codec::Binary { .. } => [
+                "binary",
+                "signs of a Gaussian projection of the normalised vector, not centred",
+                "coded like the documents",
+                "Hamming distance",
+                "nothing; the projection is drawn from the seed",
+            ],
+        };
+        let row = row.map(str::to_owned).to_vec();
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    rows
+}
