@@ -50,8 +50,9 @@ fn killed_at_random(threads: &str, seed: u64) {
     let mut committed = BTreeMap::new();
     for kill in 0..KILLS {
         let mut run = bench.command(&args).spawn().unwrap();
-        // Some moments are during start-up, the others during work.
-        let moment = Duration::from_micros(random.below(u64::try_from(idle.as_micros()).unwrap() + share));
+        // From the middle of start-up on: about half of the kills hit work, some the moments before it.
+        let idle = u64::try_from(idle.as_micros()).unwrap();
+        let moment = Duration::from_micros(idle / 2 + random.below(idle / 2 + share));
         let deadline = Instant::now() + moment;
         while Instant::now() < deadline {
             assert!(run.try_wait().unwrap().is_none(), "the sweep ended before kill {kill}");

@@ -107,12 +107,12 @@ fn job(value: Option<&str>) -> Option<JobKey> {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.nearest {
-            None => f.write_str("no outcome has its key, and there is none of its kind yet"),
+            None => f.write_str("never made here, and nothing of its kind was"),
             Some(Nearest { key, differences }) if differences.is_empty() => {
                 write!(f, "the outcome {} has its key", key.0.short())
             }
             Some(Nearest { key, differences }) => {
-                write!(f, "no outcome has its key; the nearest ({}) differs in ", key.0.short())?;
+                write!(f, "never made here; the nearest that was made ({}) differs in ", key.0.short())?;
                 list(f, differences)
             }
         }

@@ -24,7 +24,7 @@ fn a_new_codec_differs_in_its_codec() {
     let stored = planned(small(json!(["float32", { "binary": { "bits": [64, 128], "seeds": 2 } }])));
     let wanted = planned(small(json!([{ "binary": { "bits": 256, "seeds": [1] } }])));
     let text = why(&wanted, Kind::Compress, &stored).to_string();
-    assert!(text.starts_with("no outcome has its key; the nearest ("), "{text}");
+    assert!(text.starts_with("never made here; the nearest that was made ("), "{text}");
     let rest = text.split(") ").nth(1).unwrap();
     assert!(
         ["differs in codec: binary/256, there binary/64", "differs in codec: binary/256, there binary/128"]
@@ -75,5 +75,5 @@ fn nothing_alike_and_the_same() {
     assert_eq!(why(&plan, Kind::Embed, &nothing).to_string().split(' ').next(), Some("the"));
     let other_kind = explain(&plan.fields(0), [&plan.fields(plan.cells[0].job)], &|_| None);
     assert_eq!(other_kind.nearest, None);
-    assert_eq!(other_kind.to_string(), "no outcome has its key, and there is none of its kind yet");
+    assert_eq!(other_kind.to_string(), "never made here, and nothing of its kind was");
 }
