@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::cli::{PlanArgs, SourceArgs};
 use crate::exit::{Exit, Failure};
 use crate::print::{self, out};
-use crate::reasons::{Reason, reasons};
+use crate::reasons::{Reasons, reasons};
 use crate::{prepare, results, sweep};
 
 /// Reasons shown; the others follow from these or look alike.
@@ -24,11 +24,11 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let cautions = plan.cautions();
     let outcomes = results::all(&store).await?;
     let summary = bitsweep_plan::summary(&plan, &|key| outcomes.contains_key(key));
-    let (reasons, followers) = reasons(&plan, &outcomes);
+    let reasons = reasons(&plan, &outcomes);
     if args.json {
         let value = json!({
             "sweep": plan.id(), "name": plan.name, "cells": plan.cells.len(), "jobs": summary.kinds, "matrix": summary.matrix,
-            "tiers": tiers(&plan), "profiles": plan.profiles, "reasons": reasons, "follow_from_these": followers,
+            "tiers": tiers(&plan), "profiles": plan.profiles, "why": reasons,
             "warnings": cautions,
         });
         out(&format!("{value:#}\n"))?;
@@ -38,7 +38,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
         eprintln!("warning: {caution}");
     }
     out(&text_of(&plan, &summary))?;
-    out(&why(&reasons, followers))?;
+    out(&why(&reasons))?;
     let (manifest, folder) = (args.manifest.display(), folder.display());
     out(&format!("\nnothing was run; sources are in {folder}; `bitsweep run {manifest}` runs it\n"))?;
     Ok(Exit::Done)
@@ -108,7 +108,8 @@ fn text_of(plan: &Plan, summary: &Summary) -> String {
     text + &print::columns(&rows)
 }
 
-fn why(reasons: &[Reason], followers: usize) -> String {
+fn why(found: &Reasons) -> String {
+    let Reasons { reasons, after_these, not_explained } = found;
     if reasons.is_empty() {
         return "\neverything is there already\n".to_owned();
     }
@@ -117,12 +118,15 @@ fn why(reasons: &[Reason], followers: usize) -> String {
         text += &format!("  {}\n", reason.line());
     }
     if reasons.len() > REASONS_SHOWN {
-        text += &format!("  and {} more; `bitsweep plan --json` lists all\n", reasons.len() - REASONS_SHOWN);
+        text += &format!("  and {} more reasons; `bitsweep plan --json` lists them\n", reasons.len() - REASONS_SHOWN);
     }
-    if followers > 0 {
+    if *not_explained > 0 {
+        text += &format!("  {} more for reasons like these\n", print::count(*not_explained, "job", "jobs"));
+    }
+    if *after_these > 0 {
         text += &format!(
             "  {} after these, for an input of theirs is made first\n",
-            print::count(followers, "job", "jobs")
+            print::count(*after_these, "job", "jobs")
         );
     }
     text

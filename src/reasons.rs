@@ -17,16 +17,29 @@ pub(crate) struct Reason {
     pub(crate) job: String,
     /// How many such jobs there are.
     pub(crate) jobs: usize,
-    /// Jobs that only wait for these and have no reason of their own are not counted anywhere else.
+    /// What differs from the nearest job that was made.
     pub(crate) why: String,
 }
 
-/// The reasons of the jobs of `plan` that have no outcome, in the plan's order, and the number of jobs that run only
-/// because an input of theirs is made first.
-pub(crate) fn reasons(plan: &Plan, outcomes: &BTreeMap<JobKey, Outcome>) -> (Vec<Reason>, usize) {
-    let mut reasons: Vec<Reason> = Vec::new();
+/// Why the open jobs of a plan run.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Reasons {
+    /// In the plan's order.
+    pub(crate) reasons: Vec<Reason>,
+    /// Jobs that run only because an input of theirs is made first.
+    pub(crate) after_these: usize,
+    /// Jobs with a reason of their own that was not looked for: [`EXPLAINED`] are enough to see what changed.
+    pub(crate) not_explained: usize,
+}
+
+/// Each explanation compares with every outcome in the store, so their number is bounded.
+const EXPLAINED: usize = 200;
+
+/// The reasons of the jobs of `plan` that have no outcome.
+pub(crate) fn reasons(plan: &Plan, outcomes: &BTreeMap<JobKey, Outcome>) -> Reasons {
+    let mut found = Reasons::default();
     let mut places: HashMap<(&str, String), usize> = HashMap::new();
-    let mut followers = 0;
+    let mut explained = 0;
     for (index, job) in (0..).zip(&plan.jobs) {
         if outcomes.contains_key(&job.key) {
             continue;
@@ -34,17 +47,22 @@ pub(crate) fn reasons(plan: &Plan, outcomes: &BTreeMap<JobKey, Outcome>) -> (Vec
         let waits =
             |from: From| matches!(from, From::Job(other) if !outcomes.contains_key(&plan.jobs[other as usize].key));
         if job.inputs.iter().any(|input| waits(input.from)) {
-            followers += 1;
+            found.after_these += 1;
             continue;
         }
+        if explained == EXPLAINED {
+            found.not_explained += 1;
+            continue;
+        }
+        explained += 1;
         let why = explain(plan, index, outcomes).to_string();
         let place = *places.entry((job.spec.kind().name(), why.clone())).or_insert_with(|| {
-            reasons.push(Reason { job: label(&job.spec), jobs: 0, why });
-            reasons.len() - 1
+            found.reasons.push(Reason { job: label(&job.spec), jobs: 0, why });
+            found.reasons.len() - 1
         });
-        reasons[place].jobs += 1;
+        found.reasons[place].jobs += 1;
     }
-    (reasons, followers)
+    found
 }
 
 /// Why one job has no outcome.

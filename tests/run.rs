@@ -64,7 +64,7 @@ fn a_finished_sweep_runs_nothing_again_and_a_new_codec_only_itself() {
     };
     assert_eq!([to_run("embed"), to_run("compress"), to_run("retrieve"), to_run("measure")], [0, 1, 1, 1]);
     assert_eq!(bench.attempts().len(), attempts, "planning runs nothing");
-    let reasons = plan["reasons"].to_string();
+    let reasons = plan["why"].to_string();
     assert!(reasons.contains("codec"), "{reasons}");
     bench.ok(&["run", "sweep.yaml", "--quiet"]);
     assert_eq!(bench.attempts().len(), attempts + 3);
