@@ -46,7 +46,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     };
     let mut bars = RunBars::new(args.quiet);
-    let end = drive(&plan, &store, settings, stop, &mut bars).await?;
+    let end = drive((&plan, &store), settings, stop, &mut bars).await?;
     drop(bars);
     let exit = finish(&args, &store, (id, &plan), &end).await?;
     if !args.quiet {
@@ -111,8 +111,7 @@ fn stop_on_signals() -> Result<watch::Receiver<bool>, Failure> {
 
 /// Scheduler and worker side by side until one of them is done; then the other is stopped.
 async fn drive(
-    plan: &Arc<Plan>,
-    store: &Store,
+    (plan, store): (&Arc<Plan>, &Store),
     settings: Settings,
     stop: watch::Receiver<bool>,
     observer: &mut dyn Observer,
