@@ -1,6 +1,6 @@
 //! `bitsweep export`: the results table for other programs, or the runs in TREC format.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -82,16 +82,23 @@ fn write(table: &Table, format: Format, out: &mut (impl Write + Send)) -> Result
 async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
     std::fs::create_dir_all(folder).map_err(|error| Failure::wrong(format!("{}: {error}", folder.display())))?;
     let mut missing = 0;
+    // Ids of documents and queries, read once for each dataset.
+    let mut ids: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
     for planned in &found.plan.cells {
-        let dataset = dataset(found, planned)?;
         let Some(run) = run_of(found, planned).await? else {
             missing += 1;
             continue;
         };
         let run = run_file::read(&fetch(found, &run).await?).map_err(job_failure)?;
-        let ids = texts::ids(&fetch(found, &dataset.document_ids.sha256).await?).map_err(job_failure)?;
-        let queries = texts::row_ids(&fetch(found, &dataset.queries.sha256).await?).map_err(job_failure)?;
-        let lists = run.lists().zip(&queries).map(|((documents, scores), query)| {
+        let name = planned.cell.dataset();
+        if !ids.contains_key(name) {
+            let dataset = dataset(found, planned)?;
+            let documents = texts::ids(&fetch(found, &dataset.document_ids.sha256).await?).map_err(job_failure)?;
+            let queries = texts::row_ids(&fetch(found, &dataset.queries.sha256).await?).map_err(job_failure)?;
+            ids.insert(name, (documents, queries));
+        }
+        let (ids, queries) = &ids[name];
+        let lists = run.lists().zip(queries).map(|((documents, scores), query)| {
             let hits = documents.iter().zip(scores).map(|(document, score)| (ids[*document as usize].as_str(), *score));
             (query.as_str(), hits.collect())
         });

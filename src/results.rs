@@ -17,13 +17,7 @@ pub(crate) async fn outcomes(
     plan: &Plan,
     wanted: impl Fn(usize) -> bool,
 ) -> Result<BTreeMap<JobKey, Outcome>, Failure> {
-    let keys: BTreeSet<JobKey> =
-        (0..plan.jobs.len()).filter(|index| wanted(*index)).map(|index| plan.jobs[index].key).collect();
-    let read = stream::iter(keys)
-        .map(|key| async move { Ok::<_, Failure>((key, sound(store, key).await?)) })
-        .buffer_unordered(READS_AT_A_TIME);
-    let found: Vec<_> = read.try_collect().await?;
-    Ok(found.into_iter().filter_map(|(key, outcome)| Some((key, outcome?))).collect())
+    read(store, (0..plan.jobs.len()).filter(|index| wanted(*index)).map(|index| plan.jobs[index].key)).await
 }
 
 /// The outcomes that the table is made of: those of the measuring jobs.
@@ -34,7 +28,11 @@ pub(crate) async fn measured(store: &Store, plan: &Plan) -> Result<BTreeMap<JobK
 
 /// Every outcome in the store that is not revoked, of whatever sweep.
 pub(crate) async fn all(store: &Store) -> Result<BTreeMap<JobKey, Outcome>, Failure> {
-    let keys: Vec<JobKey> = store.known().await?.outcomes.into_keys().collect();
+    read(store, store.known().await?.outcomes.into_keys()).await
+}
+
+async fn read(store: &Store, keys: impl Iterator<Item = JobKey>) -> Result<BTreeMap<JobKey, Outcome>, Failure> {
+    let keys: BTreeSet<JobKey> = keys.collect();
     let read = stream::iter(keys)
         .map(|key| async move { Ok::<_, Failure>((key, sound(store, key).await?)) })
         .buffer_unordered(READS_AT_A_TIME);

@@ -6,7 +6,7 @@ use std::path::Path;
 use bitsweep_backends::Store;
 use bitsweep_proto::attempt::Verdict;
 use bitsweep_proto::outcome::Cost;
-use bitsweep_proto::plan::PlannedCell;
+use bitsweep_proto::plan::{From, PlannedCell};
 use bitsweep_proto::{JobKey, Kind, Plan};
 use serde_json::{Value, json};
 
@@ -127,17 +127,19 @@ pub(crate) async fn failures(store: &Store, plan: &Plan) -> Result<BTreeMap<JobK
     Ok(failures)
 }
 
-/// The first cell that needs a job, and how many others do.
+/// The first cell that needs a job, and how many others do. Jobs stand in the plan after their inputs, so one pass over
+/// the jobs behind it finds all that need it.
 fn needed_by(plan: &Plan, job: u32) -> String {
-    let cells: Vec<String> = plan
-        .cells
-        .iter()
-        .filter(|planned| bitsweep_plan::lineage(plan, planned.job).contains(&job))
-        .map(|planned| planned.cell.to_string())
-        .collect();
-    match cells.as_slice() {
-        [] => "no cell".to_owned(),
-        [one] => one.clone(),
-        [first, others @ ..] => format!("{first} and {}", print::count(others.len(), "other cell", "other cells")),
+    let mut needs = vec![false; plan.jobs.len()];
+    needs[job as usize] = true;
+    for index in job as usize + 1..plan.jobs.len() {
+        let inputs = &plan.jobs[index].inputs;
+        needs[index] = inputs.iter().any(|input| matches!(input.from, From::Job(other) if needs[other as usize]));
+    }
+    let mut cells = plan.cells.iter().filter(|planned| needs[planned.job as usize]).map(|planned| &planned.cell);
+    let Some(first) = cells.next() else { return "no cell".to_owned() };
+    match cells.count() {
+        0 => first.to_string(),
+        others => format!("{first} and {}", print::count(others, "other cell", "other cells")),
     }
 }
