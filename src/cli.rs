@@ -13,12 +13,16 @@ Examples:
   bitsweep export sweep.yaml --format parquet --out table.parquet
   bitsweep report sweep.yaml --out report.html
 
+The same on many machines, with a coordinator (BITSWEEP_TO in place of --to, the token in BITSWEEP_TOKEN):
+  bitsweep submit sweep.yaml --to http://HOST:8700 --watch
+  bitsweep status --to http://HOST:8700
+
 Exit codes:
   0   done
   1   some cells failed
   2   wrong usage, manifest, source or configuration: running again changes nothing
-  3   a service (store, hub, package index) cannot be reached or refuses; run again later
-  75  interrupted; run again to continue";
+  3   a service (store, coordinator, hub, package index) cannot be reached or refuses; run again later
+  75  interrupted, cancelled, or held by a gate or a budget; can be continued";
 
 /// Measures what embedding compression costs in retrieval quality.
 ///
@@ -27,6 +31,8 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "bitsweep", version, after_help = EXAMPLES, max_term_width = 110)]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) log: crate::telemetry::LogArgs,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -39,17 +45,36 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Run a sweep on this machine; no server needed.
     Run(RunArgs),
+    /// Have a coordinator run a sweep; what its store lacks goes up once, by content.
+    Submit(SubmitArgs),
     /// Show how far a sweep is.
     Status(StatusArgs),
+    /// Show how a sweep at a coordinator goes on, until it is finished.
+    Watch(WatchArgs),
     /// Say why the jobs of a cell run, or why they do not.
     Explain(ExplainArgs),
+    /// Print what an attempt of a job said.
+    Logs(LogsArgs),
+    /// Stop a sweep at a coordinator; what is done stays.
+    Cancel(CancelArgs),
+    /// Have a coordinator try again what failed.
+    Retry(RetryArgs),
+    /// Continue a sweep at a coordinator that was cancelled, or that a budget holds.
+    Resume(ResumeArgs),
     /// Write the results table, or the runs in TREC format.
     Export(ExportArgs),
     /// Write the report: one HTML file, with the plots beside it.
     Report(ReportArgs),
     /// Delete what no plan in the store refers to.
     Gc(GcArgs),
+    /// Schedule sweeps for any number of workers, and answer `--to`.
+    Coordinator(crate::serve::CoordinatorArgs),
+    /// Run jobs for a coordinator, for as long as this machine is there.
+    Worker(crate::serve::WorkerArgs),
+    /// Check the services and say what is wrong and how to mend it.
+    Doctor(crate::doctor::DoctorArgs),
     /// Print the JSON schema of the manifest.
+    #[command(after_help = "Example:\n  bitsweep schema > sweep.schema.json")]
     Schema,
     /// The process that runs jobs; started by a worker, not by hand.
     #[command(hide = true)]
@@ -63,9 +88,31 @@ pub(crate) enum Command {
 /// Where results are kept.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArg {
-    /// Folder of the store. Default: `.bitsweep` beside the manifest, or in this folder.
-    #[arg(long, value_name = "DIR", env = "BITSWEEP_STORE")]
-    pub(crate) store: Option<PathBuf>,
+    /// The store: a folder, or a URL (s3://…, gs://…, az://…). Default: `.bitsweep` beside the manifest, or in this folder.
+    #[arg(long, value_name = "STORE", env = "BITSWEEP_STORE")]
+    pub(crate) store: Option<String>,
+}
+
+/// What is read: a store, or a coordinator that has one. The environment is read where neither is named.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    /// The store: a folder, or a URL (s3://…, gs://…, az://…). Default: `.bitsweep` beside the manifest, or in this folder.
+    /// [env: BITSWEEP_STORE]
+    #[arg(long, value_name = "STORE", conflicts_with = "to")]
+    pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) to: ToArgs,
+}
+
+/// A coordinator.
+#[derive(Debug, Args)]
+pub(crate) struct ToArgs {
+    /// The address of a coordinator: http://HOST:PORT. [env: BITSWEEP_TO]
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
+    /// A file whose first line is the token. Or put the token into BITSWEEP_TOKEN.
+    #[arg(long, value_name = "FILE", env = "BITSWEEP_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// How sources are resolved.
@@ -128,12 +175,113 @@ pub(crate) struct SweepArg {
     #[arg(value_name = "MANIFEST|SWEEP")]
     pub(crate) sweep: Option<String>,
     #[command(flatten)]
-    pub(crate) store: StoreArg,
+    pub(crate) place: PlaceArgs,
+}
+
+/// A sweep at a coordinator.
+#[derive(Debug, Args)]
+pub(crate) struct SweepAt {
+    /// A manifest, or a sweep id (its first digits do). Default: the newest sweep of the coordinator.
+    #[arg(value_name = "MANIFEST|SWEEP")]
+    pub(crate) sweep: Option<String>,
+    #[command(flatten)]
+    pub(crate) to: ToArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `bitsweep submit`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bitsweep submit sweep.yaml --to http://127.0.0.1:8700 --watch\n  BITSWEEP_TO=https://sweeps.example.org BITSWEEP_TOKEN=… bitsweep submit sweep.yaml --json | jq -r .sweep"
+)]
+pub(crate) struct SubmitArgs {
+    /// The sweep manifest. Its sources are found from here, as `plan` and `run` do, and its lock is written beside it.
+    pub(crate) manifest: PathBuf,
+    #[command(flatten)]
+    pub(crate) to: ToArgs,
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
+    /// Then show how it goes on, until it is finished.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `bitsweep watch`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  bitsweep watch sweep.yaml --to http://127.0.0.1:8700\n\nEnds with the exit code of `run`: 0 all done, 1 some cells failed, 3 services failed some jobs too often, 75 held by a gate\nor a budget, or cancelled. With --json it prints one line for every piece of news, and the status at the end."
+)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) sweep: SweepAt,
+}
+
+/// `bitsweep logs`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bitsweep logs 3f9a1c --to http://127.0.0.1:8700\n  bitsweep logs 'codec=pq/8' sweep.yaml --attempt 1"
+)]
+pub(crate) struct LogsArgs {
+    /// A job by the first digits of its key, or a cell as the table names it: then the job of it that failed or runs, else
+    /// the one that measured it.
+    #[arg(value_name = "JOB|CELL")]
+    pub(crate) job: String,
+    #[command(flatten)]
+    pub(crate) sweep: SweepArg,
+    /// Which attempt: 1 is the first. Default: the last.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) attempt: Option<u32>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `bitsweep cancel`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  bitsweep cancel 3f9a1c --to http://127.0.0.1:8700\n\nJobs that another sweep wants too go on. `bitsweep resume` takes it back."
+)]
+pub(crate) struct CancelArgs {
+    #[command(flatten)]
+    pub(crate) sweep: SweepAt,
+}
+
+/// `bitsweep retry`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  bitsweep retry --failed sweep.yaml --to http://127.0.0.1:8700\n\nMend what made them fail first: the same error twice is final again."
+)]
+pub(crate) struct RetryArgs {
+    /// The jobs that failed, or that were put aside because services failed them: the only ones that can be tried again.
+    #[arg(long, required = true)]
+    pub(crate) failed: bool,
+    #[command(flatten)]
+    pub(crate) sweep: SweepAt,
+}
+
+/// `bitsweep resume`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bitsweep resume sweep.yaml --to http://127.0.0.1:8700\n  bitsweep resume 3f9a1c --budget 0 gpu_hours=40 --to http://127.0.0.1:8700\n\nLIMIT is gpu_hours=, usd=, bytes= or configurations= with a number; several with commas between. INDEX counts the budgets of\nthe manifest from 0; one more than the last adds one."
+)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    pub(crate) sweep: SweepAt,
+    /// Give a budget another limit first. Its other limits stay.
+    #[arg(long, num_args = 2, value_names = ["INDEX", "LIMIT"])]
+    pub(crate) budget: Vec<String>,
 }
 
 /// `bitsweep status`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  bitsweep status --all --store /data/bitsweep")]
+#[command(
+    after_help = "Examples:\n  bitsweep status --all --store /data/bitsweep\n  bitsweep status sweep.yaml --to http://127.0.0.1:8700"
+)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) sweep: SweepArg,
@@ -187,10 +335,16 @@ pub(crate) struct ExportArgs {
     /// File to write (for trec: a folder). Default: standard output.
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
 }
 
 /// `bitsweep report`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bitsweep report examples/quickstart.yaml --out report.html\n  bitsweep report sweep.yaml --to http://127.0.0.1:8700"
+)]
 pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) sweep: SweepArg,
@@ -204,9 +358,10 @@ pub(crate) struct ReportArgs {
 
 /// `bitsweep gc`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  bitsweep gc --dry-run\n  bitsweep gc --forget 3f9a1c --to http://127.0.0.1:8700")]
 pub(crate) struct GcArgs {
     #[command(flatten)]
-    pub(crate) store: StoreArg,
+    pub(crate) place: PlaceArgs,
     /// Forget these sweeps first, by id or by name (all of that name): what only they refer to goes too, their reports
     /// as well. May be repeated.
     #[arg(long, value_name = "SWEEP")]

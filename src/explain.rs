@@ -3,40 +3,37 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bitsweep_backends::Store;
 use bitsweep_proto::plan::{From, PlannedCell};
-use bitsweep_proto::{JobKey, Outcome, Plan};
+use bitsweep_proto::{JobKey, Outcome, Plan, SweepId};
 use serde_json::{Value, json};
 
 use crate::cli::{ExplainArgs, SourceArgs};
 use crate::exit::{Exit, Failure};
 use crate::label::label;
+use crate::place::Place;
 use crate::print::out;
-use crate::status::FailedJob;
-use crate::{plan, print, reasons, results, status, sweep};
+use crate::{plan, print, reasons, sweep};
 
 /// Names shown when a part of a name fits several cells, or none.
 const CANDIDATES_SHOWN: usize = 8;
 
 pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
-    // A manifest is explained as it is now: what would run is the question.
-    let manifest = args.sweep.sweep.as_deref().map(Path::new).filter(|path| path.is_file());
-    let (store, plan) = match manifest {
-        Some(path) => {
-            let folder = sweep::store_folder(&args.sweep.store, manifest);
-            plan::fresh(path, &folder, &SourceArgs { update_lock: false, offline: false }).await?
-        }
-        None => {
-            let found = sweep::find(&args.sweep).await?;
-            (found.store, found.plan)
-        }
-    };
+    let (place, id, plan) = place_and_plan(&args).await?;
     let planned = choose(&plan, &args.cell)?;
-    let known = Known { outcomes: results::all(&store).await?, failures: status::failures(&store, &plan).await? };
-    let mut jobs = Vec::new();
-    for index in bitsweep_plan::lineage(&plan, planned.job) {
-        jobs.push(known.job(&store, &plan, index).await?);
+    let lineage = bitsweep_plan::lineage(&plan, planned.job);
+    let mut known =
+        Known { attempts: BTreeMap::new(), outcomes: BTreeMap::new(), failures: place.failures((&id, &plan)).await? };
+    for index in &lineage {
+        let key = plan.jobs[*index as usize].key;
+        let (outcome, attempts) = place.job(key).await?;
+        known.attempts.insert(key, attempts);
+        known.outcomes.extend(outcome.map(|outcome| (key, outcome)));
     }
+    if lineage.iter().any(|index| !known.outcomes.contains_key(&plan.jobs[*index as usize].key)) {
+        // Why a job was never made is seen by comparing it with all that was.
+        known.outcomes = place.all_outcomes().await?;
+    }
+    let jobs: Vec<Value> = lineage.iter().map(|index| known.job(&plan, *index)).collect();
     if args.json {
         out(&format!("{:#}\n", json!({ "cell": planned.cell.to_string(), "tier": planned.tier, "jobs": jobs })))?;
         return Ok(Exit::Done);
@@ -49,20 +46,32 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What the store knows.
+/// Where to look, and the plan. Without a coordinator a manifest is explained as it is now: what would run is the question.
+async fn place_and_plan(args: &ExplainArgs) -> Result<(Place, SweepId, Plan), Failure> {
+    let manifest = args.sweep.sweep.as_deref().map(Path::new).filter(|path| path.is_file());
+    if let (Some(path), Some(place)) = (manifest, sweep::local_place(&args.sweep.place, manifest)) {
+        let (store, plan) = plan::fresh(path, &place, &SourceArgs { update_lock: false, offline: false }).await?;
+        return Ok((Place::Store(store), plan.id(), plan));
+    }
+    let found = sweep::find(&args.sweep).await?;
+    Ok((found.place, found.id, found.plan))
+}
+
+/// What is known of the jobs.
 struct Known {
+    attempts: BTreeMap<JobKey, usize>,
     outcomes: BTreeMap<JobKey, Outcome>,
-    failures: BTreeMap<JobKey, FailedJob>,
+    failures: BTreeMap<JobKey, String>,
 }
 
 impl Known {
-    async fn job(&self, store: &Store, plan: &Plan, index: u32) -> Result<Value, Failure> {
+    fn job(&self, plan: &Plan, index: u32) -> Value {
         let job = &plan.jobs[index as usize];
         let mut value = json!({
             "job": label(&job.spec), "kind": job.spec.kind(), "key": job.key, "fields": plan.fields(index),
         });
         let (state, why) = if let Some(outcome) = self.outcomes.get(&job.key) {
-            let attempts = store.attempts(job.key).await?.starts.len();
+            let attempts = self.attempts.get(&job.key).copied().unwrap_or_default();
             let again = match outcome.generation {
                 0 => String::new(),
                 lost => format!(", after its result was lost {}", print::count(lost as usize, "time", "times")),
@@ -75,8 +84,8 @@ impl Known {
                     "made on {host} in {attempts}{again}; nothing that could change it has changed, so it is reused"
                 ),
             )
-        } else if let Some(failure) = self.failures.get(&job.key) {
-            ("failed", failure.reason.clone())
+        } else if let Some(reason) = self.failures.get(&job.key) {
+            ("failed", reason.clone())
         } else {
             let waits =
                 |from| matches!(from, From::Job(other) if !self.outcomes.contains_key(&plan.jobs[other as usize].key));
@@ -86,12 +95,12 @@ impl Known {
         };
         value["state"] = state.into();
         value["why"] = why.into();
-        Ok(value)
+        value
     }
 }
 
 /// The one cell that `name` means.
-fn choose<'p>(plan: &'p Plan, name: &str) -> Result<&'p PlannedCell, Failure> {
+pub(crate) fn choose<'p>(plan: &'p Plan, name: &str) -> Result<&'p PlannedCell, Failure> {
     if let Some(exact) = plan.cells.iter().find(|planned| planned.cell.to_string() == name) {
         return Ok(exact);
     }

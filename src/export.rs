@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
-
-use bitsweep_backends::BackendError;
+use std::path::Path;
 
 use bitsweep_jobs::{run_file, texts};
 use bitsweep_proto::lock::LockedDataset;
@@ -15,12 +13,14 @@ use bitsweep_report::{Table, export};
 
 use crate::cli::{ExportArgs, Format};
 use crate::exit::{Exit, Failure};
+use crate::place::Which;
+use crate::print;
 use crate::sweep::{self, Found};
-use crate::{print, results};
 
 pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
     let found = sweep::find(&args.sweep).await?;
-    let format = args.format.unwrap_or_else(|| of_ending(args.out.as_deref()));
+    let json = args.json.then_some(Format::Json);
+    let format = args.format.or(json).unwrap_or_else(|| of_ending(args.out.as_deref()));
     if format == Format::Trec {
         let folder = args
             .out
@@ -28,7 +28,7 @@ pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
             .ok_or_else(|| Failure::wrong("trec is a folder of files: name it with --out FOLDER"))?;
         return trec(&found, folder).await;
     }
-    let table = Table::of(&found.plan, &results::measured(&found.store, &found.plan).await?)?;
+    let table = Table::of(&found.plan, &found.place.outcomes((&found.id, &found.plan), Which::Measured).await?)?;
     match &args.out {
         Some(path) => {
             let mut file = BufWriter::new(create(path)?);
@@ -89,12 +89,12 @@ async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
             missing += 1;
             continue;
         };
-        let run = run_file::read(&fetch(found, &run).await?).map_err(job_failure)?;
+        let run = run_file::read(&found.place.blob(&run).await?).map_err(job_failure)?;
         let name = planned.cell.dataset();
         if !ids.contains_key(name) {
             let dataset = dataset(found, planned)?;
-            let documents = texts::ids(&fetch(found, &dataset.document_ids.sha256).await?).map_err(job_failure)?;
-            let queries = texts::row_ids(&fetch(found, &dataset.queries.sha256).await?).map_err(job_failure)?;
+            let documents = texts::ids(&found.place.blob(&dataset.document_ids.sha256).await?).map_err(job_failure)?;
+            let queries = texts::row_ids(&found.place.blob(&dataset.queries.sha256).await?).map_err(job_failure)?;
             ids.insert(name, (documents, queries));
         }
         let (ids, queries) = &ids[name];
@@ -107,7 +107,7 @@ async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
     let datasets: BTreeSet<&str> = found.plan.cells.iter().map(|planned| planned.cell.dataset()).collect();
     for name in datasets {
         let Some(dataset) = found.plan.lock.datasets.get(name) else { continue };
-        let judgements = texts::judgements(&fetch(found, &dataset.qrels.sha256).await?).map_err(job_failure)?;
+        let judgements = texts::judgements(&found.place.blob(&dataset.qrels.sha256).await?).map_err(job_failure)?;
         let rows = judgements.iter().map(|row| (row.query.as_str(), row.document.as_str(), i64::from(row.score)));
         export::trec_qrels(folder, name, rows)?;
     }
@@ -135,19 +135,9 @@ async fn run_of(found: &Found, planned: &PlannedCell) -> Result<Option<Digest>, 
     else {
         return Ok(None);
     };
-    let outcome = found.store.outcome(job.key).await?;
+    let (outcome, _) = found.place.job(job.key).await?;
     Ok(outcome
         .and_then(|outcome| outcome.produced.artifact.iter().find(|item| item.name == "run").map(|item| item.blob)))
-}
-
-async fn fetch(found: &Found, blob: &Digest) -> Result<PathBuf, Failure> {
-    let path = found.store.fetch_blob(blob).await.map_err(|error| match error {
-        BackendError::Damaged { .. } | BackendError::Missing { .. } => {
-            Failure::wrong(format!("{error}; `bitsweep run MANIFEST --verify` makes it again"))
-        }
-        error => error.into(),
-    })?;
-    Ok(path)
 }
 
 fn job_failure(error: bitsweep_jobs::JobError) -> Failure {

@@ -1,22 +1,35 @@
 //! The `bitsweep` command. One file per subcommand; each is thin: it reads its arguments, calls a crate, and prints.
 
+mod cancel;
 mod cli;
 mod content;
+mod doctor;
 mod exit;
 mod explain;
 mod export;
 mod gc;
 mod label;
+mod logs;
+mod place;
 mod plan;
 mod prepare;
 mod print;
 mod progress;
 mod reasons;
+mod remote;
 mod report;
 mod results;
+mod resume;
+mod retry;
 mod run;
+mod serve;
+mod sse;
+mod standing;
 mod status;
+mod submit;
 mod sweep;
+mod telemetry;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -34,10 +47,14 @@ fn main() -> ExitCode {
         eprintln!("bitsweep: {error}");
         return Exit::Wrong.into();
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("BITSWEEP_LOG").unwrap_or_else(|_| "error".into()))
-        .with_writer(std::io::stderr)
-        .init();
+    let level = match &cli.command {
+        Command::Coordinator(_) | Command::Worker(_) => telemetry::SERVICE_LEVEL,
+        _ => telemetry::COMMAND_LEVEL,
+    };
+    let telemetry = match telemetry::start(&cli.log, level) {
+        Ok(telemetry) => telemetry,
+        Err(failure) => return said(failure).into(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -45,24 +62,37 @@ fn main() -> ExitCode {
             return Exit::Unreachable.into();
         }
     };
-    let exit = runtime.block_on(dispatch(cli.command)).unwrap_or_else(|failure| {
-        eprintln!("bitsweep: {}", failure.message);
-        failure.exit
-    });
+    let exit = runtime.block_on(dispatch(cli.command)).unwrap_or_else(said);
     // A download that was interrupted is not waited for; what it has is resumed by the next run.
     runtime.shutdown_background();
+    // The last spans leave now.
+    drop(telemetry);
     exit.into()
+}
+
+fn said(failure: Failure) -> Exit {
+    eprintln!("bitsweep: {}", failure.message);
+    failure.exit
 }
 
 async fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Plan(args) => plan::plan(args).await,
         Command::Run(args) => run::run(args).await,
+        Command::Submit(args) => submit::submit(args).await,
         Command::Status(args) => status::status(args).await,
+        Command::Watch(args) => watch::watch(args).await,
         Command::Explain(args) => explain::explain(args).await,
+        Command::Logs(args) => logs::logs(args).await,
+        Command::Cancel(args) => cancel::cancel(args).await,
+        Command::Retry(args) => retry::retry(args).await,
+        Command::Resume(args) => resume::resume(args).await,
         Command::Export(args) => export::export(args).await,
         Command::Report(args) => report::report(args).await,
         Command::Gc(args) => gc::gc(args).await,
+        Command::Coordinator(args) => serve::coordinator(args).await,
+        Command::Worker(args) => serve::worker(args).await,
+        Command::Doctor(args) => doctor::doctor(args).await,
         Command::Schema => {
             print::out(&format!("{:#}\n", bitsweep_proto::manifest::schema()))?;
             Ok(Exit::Done)

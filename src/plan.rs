@@ -19,8 +19,8 @@ use crate::{prepare, results, sweep};
 const REASONS_SHOWN: usize = 8;
 
 pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
-    let folder = sweep::store_folder(&args.store, Some(&args.manifest));
-    let (store, plan) = fresh(&args.manifest, &folder, &args.sources).await?;
+    let place = sweep::store_place(&args.store, Some(&args.manifest));
+    let (store, plan) = fresh(&args.manifest, &place, &args.sources).await?;
     let cautions = plan.cautions();
     let outcomes = results::all(&store).await?;
     let summary = bitsweep_plan::summary(&plan, &|key| outcomes.contains_key(key));
@@ -28,7 +28,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     if args.json {
         let value = json!({
             "sweep": plan.id(), "name": plan.name, "cells": plan.cells.len(), "jobs": summary.kinds, "matrix": summary.matrix,
-            "tiers": tiers(&plan), "profiles": plan.profiles, "why": reasons,
+            "tiers": tiers(&plan), "gates": plan.gates, "budgets": plan.budgets, "profiles": plan.profiles, "why": reasons,
             "warnings": cautions,
         });
         out(&format!("{value:#}\n"))?;
@@ -39,17 +39,22 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     }
     out(&text_of(&plan, &summary))?;
     out(&why(&reasons))?;
-    let (manifest, folder) = (args.manifest.display(), folder.display());
-    out(&format!("\nnothing was run; sources are in {folder}; `bitsweep run {manifest}` runs it\n"))?;
+    let manifest = args.manifest.display();
+    out(&format!("\nnothing was run; sources are in {place}; `bitsweep run {manifest}` runs it\n"))?;
     Ok(Exit::Done)
 }
 
 /// The plan of a manifest as it is now. Imports sources that are not in the store yet; runs nothing.
-pub(crate) async fn fresh(manifest_path: &Path, folder: &Path, sources: &SourceArgs) -> Result<(Store, Plan), Failure> {
+pub(crate) async fn fresh(manifest_path: &Path, place: &str, sources: &SourceArgs) -> Result<(Store, Plan), Failure> {
     let (manifest, text) = prepare::read_manifest(manifest_path)?;
-    let store = sweep::open_or_make(folder).await?;
+    let store = sweep::open_or_make(place).await?;
     let profiles = bitsweep_worker::profiles(&ChildProgram::this(1)?).await?;
-    let source = prepare::Source { path: manifest_path, manifest, text, scratch: folder.join("downloads") };
+    let source = prepare::Source {
+        path: manifest_path,
+        manifest,
+        text,
+        scratch: sweep::scratch(Some(&store)).join("downloads"),
+    };
     let plan = prepare::prepare(source, sources, &store, profiles).await?;
     Ok((store, plan))
 }
@@ -93,6 +98,12 @@ fn text_of(plan: &Plan, summary: &Summary) -> String {
             "dataset {name}: {} documents, {} judged queries, {} judgements, from {}\n",
             counts.documents, counts.queries, counts.judgements, dataset.source
         );
+    }
+    for (index, gate) in plan.gates.iter().enumerate() {
+        text += &format!("gates[{index}]: {} waits until {}\n", gate.hold, gate.until);
+    }
+    for (index, budget) in plan.budgets.iter().enumerate() {
+        text += &format!("budgets[{index}]: at most {budget}\n");
     }
     let mut rows = vec![["model × dataset × codec", "cells", "done"].map(str::to_owned).to_vec()];
     for count in &summary.matrix {

@@ -1,11 +1,12 @@
-//! From a manifest's path to a plan: read, resolve sources, expand. Shared by `plan` and `run`.
+//! From a manifest's path to a plan: read, resolve sources, expand. Shared by `plan`,
+//! `run` and `submit`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bitsweep_backends::Store;
 use bitsweep_proto::{Lock, Manifest, Plan, Profiles};
-use bitsweep_sources::Options;
+use bitsweep_sources::{Content, Options};
 use tokio::runtime::Handle;
 
 use crate::cli::SourceArgs;
@@ -58,12 +59,17 @@ pub(crate) async fn prepare(
     store: &Store,
     profiles: Profiles,
 ) -> Result<Plan, Failure> {
-    let lock = resolve(&source, args, store).await?;
+    let lock = resolve(&source, args, StoreContent::new(store.clone(), Handle::current())).await?;
     bitsweep_plan::plan(&source.manifest, &source.text, &lock, &profiles)
         .map_err(|errors| Failure::wrong(format!("{}: {errors}", source.path.display())))
 }
 
-async fn resolve(source: &Source<'_>, args: &SourceArgs, store: &Store) -> Result<Lock, Failure> {
+/// Brings every source into `content`. Writes the lock file if it changed.
+pub(crate) async fn resolve(
+    source: &Source<'_>,
+    args: &SourceArgs,
+    content: impl Content + Send + 'static,
+) -> Result<Lock, Failure> {
     let lock_file = lock_path(source.path);
     let locked = match std::fs::read_to_string(&lock_file) {
         Ok(text) => Some(bitsweep_sources::read_lock(&text, &lock_file.display().to_string()).map_err(source_failure)?),
@@ -77,7 +83,6 @@ async fn resolve(source: &Source<'_>, args: &SourceArgs, store: &Store) -> Resul
         scratch: source.scratch.clone(),
         update_lock: args.update_lock,
     };
-    let content = StoreContent::new(store.clone(), Handle::current());
     let (manifest, before) = (source.manifest.clone(), locked.clone());
     let resolving = tokio::task::spawn_blocking(move || {
         let mut lines = SourceLines::default();

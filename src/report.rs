@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bitsweep_backends::Store;
 use bitsweep_coordinator::End;
-use bitsweep_proto::{JobKey, Plan, SweepId};
+use bitsweep_coordinator::api::types::Decided;
+use bitsweep_proto::{Action, JobKey, Plan, SweepId};
 use bitsweep_report::plot::{self, Figure};
 use bitsweep_report::{Table, export, html};
 use serde_json::json;
 
 use crate::cli::ReportArgs;
 use crate::exit::{Exit, Failure};
+use crate::place::{Place, Which};
 use crate::print::out;
-use crate::{results, status, sweep};
+use crate::sweep::{self, Found};
 
 /// Where everything was written.
 pub(crate) struct Written {
@@ -26,14 +27,14 @@ pub(crate) struct Written {
 
 pub(crate) async fn report(args: ReportArgs) -> Result<Exit, Failure> {
     let found = sweep::find(&args.sweep).await?;
-    let failures = status::failures(&found.store, &found.plan).await?;
-    let failed: BTreeMap<JobKey, String> = failures.into_iter().map(|(key, failure)| (key, failure.reason)).collect();
+    let failed = found.place.failures((&found.id, &found.plan)).await?;
     let plots = args.out.with_extension("plots");
     let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| failed_to_write(folder, &error))?;
     let manifest = args.sweep.sweep.as_deref().map(Path::new).filter(|path| path.is_file());
     let command = command(manifest, &args.out);
-    write(&found.store, (&found.plan, &failed), &command, (&args.out, &plots)).await?;
+    write(&found, &failed, &command, (&args.out, &plots)).await?;
+    reported(&found).await?;
     if args.json {
         out(&format!("{:#}\n", json!({ "report": args.out, "plots": plots, "sweep": found.id })))?;
     } else {
@@ -44,8 +45,7 @@ pub(crate) async fn report(args: ReportArgs) -> Result<Exit, Failure> {
 
 /// Table, report and plots of a run that has just ended, in `folder`.
 pub(crate) async fn write_all(
-    store: &Store,
-    plan: &Plan,
+    found: &Found,
     (manifest, folder): (&Path, &Path),
     end: &End,
 ) -> Result<Written, Failure> {
@@ -53,21 +53,36 @@ pub(crate) async fn write_all(
     fs::create_dir_all(folder).map_err(|error| failed_to_write(folder, &error))?;
     let (page, table) = (folder.join("report.html"), folder.join("table.csv"));
     let command = command(Some(manifest), &page);
-    let rows = write(store, (plan, &failed), &command, (&page, &folder.join("report.plots"))).await?;
+    let rows = write(found, &failed, &command, (&page, &folder.join("report.plots"))).await?;
     let mut csv = Vec::new();
     export::csv(&rows, &mut csv)?;
     fs::write(&table, csv).map_err(|error| failed_to_write(&table, &error))?;
+    reported(found).await?;
     Ok(Written { page, table })
 }
 
+/// Tells whoever schedules that there is a report: gates may wait for one.
+async fn reported(found: &Found) -> Result<(), Failure> {
+    let awaited = found.plan.gates.iter().any(|gate| gate.until.report.is_some());
+    match &found.place {
+        Place::Store(store) if awaited => drop(store.control(found.id, Action::Reported).await?),
+        Place::Store(_) => {}
+        Place::Api(client) => {
+            client.tell::<Decided>(&format!("/api/v1/sweeps/{}/reported", found.id)).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn write(
-    store: &Store,
-    (plan, failed): (&Plan, &BTreeMap<JobKey, String>),
+    found: &Found,
+    failed: &BTreeMap<JobKey, String>,
     command: &str,
     (page, plots): (&Path, &Path),
 ) -> Result<Table, Failure> {
+    let plan = &found.plan;
     // All outcomes, not only the measures: the report names the machines that made each step.
-    let outcomes = results::outcomes(store, plan, |_| true).await?;
+    let outcomes = found.place.outcomes((&found.id, plan), Which::All).await?;
     let text = html::render(&html::Report { plan, outcomes: &outcomes, failed, command })?;
     fs::write(page, text).map_err(|error| failed_to_write(page, &error))?;
     let table = Table::of(plan, &outcomes)?;

@@ -41,7 +41,7 @@ async fn read(store: &Store, keys: impl Iterator<Item = JobKey>) -> Result<BTree
 }
 
 /// A job's outcome; none where its record is damaged, which is said.
-async fn sound(store: &Store, key: JobKey) -> Result<Option<Outcome>, Failure> {
+pub(crate) async fn sound(store: &Store, key: JobKey) -> Result<Option<Outcome>, Failure> {
     match store.outcome(key).await {
         Err(error @ BackendError::Damaged { .. }) => {
             eprintln!("note: {error}; `bitsweep run` makes it again");

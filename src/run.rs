@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bitsweep_backends::{InProcessLedger, InProcessQueue, Ledger, Queue, Store};
-use bitsweep_coordinator::{Coordinator, End, Observer};
-use bitsweep_proto::job::Class;
+use bitsweep_coordinator::{Embedded, End, Observer};
 use bitsweep_proto::{Plan, SweepId};
-use bitsweep_worker::{ChildProgram, Settings, Worker, WorkerError};
+use bitsweep_worker::{ChildProgram, Settings, Worker, WorkerError, WorkerMetrics};
 use tokio::sync::watch;
 
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure, chain};
+use crate::place::Place;
 use crate::progress::RunBars;
+use crate::sweep::Found;
 use crate::{prepare, print, report, results, sweep};
 
 /// More slots than this gain nothing on one machine: jobs of one sweep share memory bandwidth.
@@ -30,11 +31,11 @@ pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let started = Instant::now();
     let (manifest, text) = prepare::read_manifest(&args.manifest)?;
     let stop = stop_on_signals()?;
-    let folder = sweep::store_folder(&args.store, Some(&args.manifest));
-    let store = sweep::open_or_make(&folder).await?;
+    let store = sweep::open_or_make(&sweep::store_place(&args.store, Some(&args.manifest))).await?;
     let lock = store.lock()?;
-    let settings = settings(&args, &folder)?;
-    let source = prepare::Source { path: &args.manifest, manifest, text, scratch: folder.join("downloads") };
+    let scratch = sweep::scratch(Some(&store));
+    let settings = settings(&args, &scratch)?;
+    let source = prepare::Source { path: &args.manifest, manifest, text, scratch: scratch.join("downloads") };
     let mut stopped = stop.clone();
     let ready = tokio::select! {
         biased;
@@ -48,9 +49,12 @@ pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let mut bars = RunBars::new(args.quiet);
     let end = drive((&plan, &store), settings, stop, &mut bars).await?;
     drop(bars);
-    let exit = finish(&args, &store, (id, &plan), &end).await?;
+    let found = Found { place: Place::Store(store), id, plan: Arc::unwrap_or_clone(plan) };
+    let exit = finish(&args, &found, &end).await?;
     if !args.quiet {
-        eprintln!("{}", sentence(exit, &print::seconds(started.elapsed().as_secs_f64())));
+        let time = print::seconds(started.elapsed().as_secs_f64());
+        let held = exit == Exit::Interrupted && !end.interrupted;
+        eprintln!("{}", if held { format!("done in {time}, but for what is held") } else { sentence(exit, &time) });
     }
     drop(lock);
     Ok(exit)
@@ -79,15 +83,8 @@ fn settings(args: &RunArgs, folder: &Path) -> Result<Settings, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let slots = args.slots.map_or(cores.min(MOST_SLOTS), usize::from);
     let threads = args.threads.map_or((cores / slots).max(1), usize::from);
-    Ok(Settings {
-        slots,
-        classes: vec![Class::Gpu, Class::Cpu],
-        lease: LEASE,
-        beat: BEAT,
-        stop_limit: STOP_LIMIT,
-        scratch: folder.join("scratch"),
-        child: ChildProgram::this(threads)?,
-    })
+    let settings = Settings::new(folder.join("scratch"), ChildProgram::this(threads)?);
+    Ok(Settings { slots, lease: LEASE, beat: BEAT, stop_limit: STOP_LIMIT, ..settings })
 }
 
 /// True after the first SIGINT, SIGTERM or SIGHUP. The second ends the process at once; what is committed stays.
@@ -118,14 +115,20 @@ async fn drive(
 ) -> Result<End, Failure> {
     let queue: Arc<dyn Queue> = Arc::new(InProcessQueue::new());
     let ledger: Arc<dyn Ledger> = Arc::new(InProcessLedger::new());
-    let facts = bitsweep_coordinator::facts(store, plan).await?;
-    let (raise, worker_stop) = watch::channel(false);
+    let begin = bitsweep_coordinator::facts(store, plan).await?;
+    let (raise, told) = watch::channel(false);
     let slots = settings.slots;
-    let worker =
-        Worker { queue: queue.clone(), ledger: ledger.clone(), store: store.clone(), settings, stop: worker_stop };
+    let worker = Worker {
+        queue: queue.clone(),
+        ledger: ledger.clone(),
+        store: store.clone(),
+        settings,
+        metrics: WorkerMetrics::default(),
+        stop: told,
+    };
     let mut working = tokio::spawn(worker.run());
-    let coordinator = Coordinator { plan: plan.clone(), store: store.clone(), queue, ledger, slots, stop };
-    let driving = coordinator.drive(facts, observer);
+    let embedded = Embedded { plan: plan.clone(), store: store.clone(), queue, ledger, slots, stop };
+    let driving = embedded.drive(begin, observer);
     tokio::select! {
         end = driving => {
             raise.send_replace(true);
@@ -147,32 +150,38 @@ fn joined<T>(worked: Result<Result<T, WorkerError>, tokio::task::JoinError>) -> 
 }
 
 /// Writes table and report, says what is missing, and chooses the exit code.
-async fn finish(args: &RunArgs, store: &Store, (id, plan): (SweepId, &Plan), end: &End) -> Result<Exit, Failure> {
-    let folder = match &args.out {
-        Some(folder) => folder.clone(),
-        None => {
-            let store = sweep::store_folder(&args.store, Some(&args.manifest));
-            store.join("reports").join(report::folder_name(&id, plan))
-        }
-    };
+async fn finish(args: &RunArgs, found: &Found, end: &End) -> Result<Exit, Failure> {
     if end.interrupted {
         return Ok(Exit::Interrupted);
     }
-    let written = report::write_all(store, plan, (&args.manifest, &folder), end).await?;
+    let folder = args.out.clone().unwrap_or_else(|| {
+        let name = report::folder_name(&found.id, &found.plan);
+        let store = match &found.place {
+            Place::Store(store) => store.folder().map(Path::to_owned),
+            Place::Api(_) => None,
+        };
+        let beside = || args.manifest.parent().unwrap_or(Path::new("")).to_owned();
+        store.unwrap_or_else(beside).join("reports").join(name)
+    });
+    let written = report::write_all(found, (&args.manifest, &folder), end).await?;
     if !args.quiet {
         print::out(&format!("table:  {}\nreport: {}\n", written.table.display(), written.page.display()))?;
     }
-    match (end.failed.is_empty(), end.held.first()) {
-        (_, Some((_, reason))) => {
-            eprintln!("bitsweep: {} put aside: {reason}", print::count(end.held.len(), "job was", "jobs were"));
-            Ok(Exit::Unreachable)
-        }
-        (true, None) => Ok(Exit::Done),
-        (false, None) => {
-            eprintln!("bitsweep: {} failed; see `bitsweep status`", print::count(end.failed.len(), "job", "jobs"));
-            Ok(Exit::SomeFailed)
-        }
+    for (place, words, jobs) in &end.holds {
+        eprintln!("bitsweep: {place} holds {}: {words}", print::count(*jobs, "job", "jobs"));
     }
+    Ok(match (end.held.first(), end.failed.is_empty(), end.holds.is_empty()) {
+        (Some((_, reason)), _, _) => {
+            eprintln!("bitsweep: {} put aside: {reason}", print::count(end.held.len(), "job was", "jobs were"));
+            Exit::Unreachable
+        }
+        (None, false, _) => {
+            eprintln!("bitsweep: {} failed; see `bitsweep status`", print::count(end.failed.len(), "job", "jobs"));
+            Exit::SomeFailed
+        }
+        (None, true, false) => Exit::Interrupted,
+        (None, true, true) => Exit::Done,
+    })
 }
 
 fn sentence(exit: Exit, time: &str) -> String {

@@ -4,43 +4,63 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bitsweep_backends::Store;
-use bitsweep_proto::attempt::Verdict;
+use bitsweep_coordinator::api::types::SweepStatus;
 use bitsweep_proto::outcome::Cost;
 use bitsweep_proto::plan::{From, PlannedCell};
-use bitsweep_proto::{JobKey, Kind, Plan};
+use bitsweep_proto::{JobKey, Kind, Plan, SweepId};
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
 use crate::exit::{Exit, Failure};
 use crate::label::label;
+use crate::place::Place;
 use crate::print::{self, out};
-use crate::{results, sweep};
+use crate::remote::Client;
+use crate::{results, standing, sweep};
 
 pub(crate) async fn status(args: StatusArgs) -> Result<Exit, Failure> {
     if args.all {
         return all(&args).await;
     }
-    let found = sweep::find(&args.sweep).await?;
-    let known = found.store.known().await?;
-    let summary = bitsweep_plan::summary(&found.plan, &|key| known.outcomes.contains_key(key));
-    let failures = failures(&found.store, &found.plan).await?;
-    let running = found.store.holder();
+    let manifest = sweep::manifest_of(args.sweep.sweep.as_deref())?;
+    match sweep::place(&args.sweep.place, manifest).await? {
+        Place::Store(store) => {
+            let (id, plan) = sweep::in_store(&store, (manifest, args.sweep.sweep.as_deref())).await?;
+            in_store(&store, (id, &plan), args.json).await
+        }
+        Place::Api(client) => at_coordinator(&client, &args).await,
+    }
+}
+
+/// How a sweep stands at a coordinator, which knows it without reading anything.
+async fn at_coordinator(client: &Client, args: &StatusArgs) -> Result<Exit, Failure> {
+    let line = sweep::at(client, args.sweep.sweep.as_deref()).await?;
+    let status: SweepStatus = client.get(&format!("/api/v1/sweeps/{}", line.id), &()).await?;
+    out(&if args.json { format!("{:#}\n", json!(status)) } else { standing::text(&status) })?;
+    Ok(Exit::Done)
+}
+
+async fn in_store(store: &Store, (id, plan): (SweepId, &Plan), as_json: bool) -> Result<Exit, Failure> {
+    let known = store.known().await?;
+    let summary = bitsweep_plan::summary(plan, &|key| known.outcomes.contains_key(key));
+    let failures = failures(store, plan).await?;
+    let running = store.holder();
     let done: u64 = summary.matrix.iter().map(|count| count.done).sum();
-    let costs = costs(&found.store, &found.plan).await?;
-    if args.json {
+    let costs = costs(store, plan).await?;
+    if as_json {
         let failures: Vec<_> = failures.iter().map(|(key, failure)| json!({ "key": key, "job": failure.job, "cells": failure.cells, "reason": failure.reason })).collect();
         let value = json!({
-            "sweep": found.id, "name": found.plan.name, "cells": found.plan.cells.len(), "cells_done": done, "jobs": summary.kinds, "costs": costs,
+            "sweep": id, "name": plan.name, "cells": plan.cells.len(), "cells_done": done, "jobs": summary.kinds, "costs": costs,
             "matrix": summary.matrix, "failed": failures, "running": running,
         });
         out(&format!("{value:#}\n"))?;
         return Ok(Exit::Done);
     }
-    let cells = print::count(found.plan.cells.len(), "cell", "cells");
-    let mut text = format!("sweep {} ({}): {done} of {cells} done\n", found.plan.name, found.id.0.short());
+    let cells = print::count(plan.cells.len(), "cell", "cells");
+    let mut text = format!("sweep {} ({}): {done} of {cells} done\n", plan.name, id.0.short());
     match running {
         Some(holder) => text += &format!("the store is in use: {holder}\n"),
-        None if (done as usize) == found.plan.cells.len() => {}
+        None if (done as usize) == plan.cells.len() => {}
         None if failures.is_empty() => text += "not running; `bitsweep run` continues it\n",
         None => {
             text += "not running; what failed will fail again until its cause is mended, `bitsweep run` continues the rest\n"
@@ -69,10 +89,13 @@ pub(crate) async fn status(args: StatusArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// All sweeps of the store, newest first.
+/// All sweeps, newest first.
 async fn all(args: &StatusArgs) -> Result<Exit, Failure> {
     let manifest = args.sweep.sweep.as_deref().map(Path::new).filter(|path| path.is_file());
-    let store = sweep::open(&sweep::store_folder(&args.sweep.store, manifest)).await?;
+    let store = match sweep::place(&args.sweep.place, manifest).await? {
+        Place::Store(store) => store,
+        Place::Api(client) => return all_at(&client, args.json).await,
+    };
     let known = store.known().await?;
     let (mut rows, mut values) = (vec![["sweep", "id", "cells", "done"].map(str::to_owned).to_vec()], Vec::new());
     for id in store.sweeps_newest_first().await? {
@@ -83,6 +106,21 @@ async fn all(args: &StatusArgs) -> Result<Exit, Failure> {
         rows.push(vec![plan.name, id.0.short(), plan.cells.len().to_string(), done.to_string()]);
     }
     out(&if args.json { format!("{:#}\n", Value::from(values)) } else { print::columns(&rows) })?;
+    Ok(Exit::Done)
+}
+
+async fn all_at(client: &Client, as_json: bool) -> Result<Exit, Failure> {
+    let lines = sweep::all_at(client, None).await?;
+    if as_json {
+        out(&format!("{:#}\n", json!(lines)))?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = vec![["sweep", "id", "state", "cells", "done"].map(str::to_owned).to_vec()];
+    for line in lines {
+        let state = standing::word(line.state).to_owned();
+        rows.push(vec![line.name, line.id.0.short(), state, line.cells.to_string(), line.cells_done.to_string()]);
+    }
+    out(&print::columns(&rows))?;
     Ok(Exit::Done)
 }
 
@@ -99,30 +137,25 @@ async fn costs(store: &Store, plan: &Plan) -> Result<BTreeMap<Kind, Cost>, Failu
 }
 
 /// A job that was given up in the last run.
-pub(crate) struct FailedJob {
+struct FailedJob {
     /// What people call it.
-    pub(crate) job: String,
+    job: String,
     /// The cells that need it, in words.
-    pub(crate) cells: String,
+    cells: String,
     /// What it said.
-    pub(crate) reason: String,
+    reason: String,
 }
 
 /// The jobs of `plan` without an outcome whose last attempt said that they cannot be done.
-pub(crate) async fn failures(store: &Store, plan: &Plan) -> Result<BTreeMap<JobKey, FailedJob>, Failure> {
-    let (known, tried) = (store.known().await?, store.tried().await?);
+async fn failures(store: &Store, plan: &Plan) -> Result<BTreeMap<JobKey, FailedJob>, Failure> {
+    let failed = bitsweep_coordinator::api::failed(store, plan).await?;
+    let mut reasons: BTreeMap<JobKey, String> = failed.into_iter().map(|job| (job.key, job.reason)).collect();
     let mut failures = BTreeMap::new();
     for (index, job) in (0..).zip(&plan.jobs) {
-        if known.outcomes.contains_key(&job.key) || !tried.contains(&job.key) {
-            continue;
+        if let Some(reason) = reasons.remove(&job.key) {
+            let failure = FailedJob { job: label(&job.spec), cells: needed_by(plan, index), reason };
+            failures.insert(job.key, failure);
         }
-        let attempts = store.attempts(job.key).await?;
-        let reason = match attempts.ends.last().map(|end| &end.verdict) {
-            Some(Verdict::Failed { code, message }) => format!("{code}: {message}"),
-            Some(Verdict::Broke { message }) => message.clone(),
-            _ => continue,
-        };
-        failures.insert(job.key, FailedJob { job: label(&job.spec), cells: needed_by(plan, index), reason });
     }
     Ok(failures)
 }

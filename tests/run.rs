@@ -245,7 +245,7 @@ fn records_are_versioned() {
     bench.ok(&["run", "sweep.yaml", "--quiet"]);
     for folder in ["plans", "outcomes", "attempts"] {
         for file in files(&bench.path(".bitsweep").join(folder)) {
-            assert_eq!(record(&file)["version"], 1, "{}", file.display());
+            assert_eq!(record(&file)["version"], 2, "{}", file.display());
         }
     }
 }

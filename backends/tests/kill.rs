@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use bitsweep_backends::Store;
+use bitsweep_backends::store::GcOptions;
 use bitsweep_proto::attempt::Nonce;
 use bitsweep_proto::job::Kind;
 use bitsweep_proto::outcome::{Cost, Item, OUTCOME_VERSION, Outcome, Produced, Provenance};
@@ -86,6 +88,7 @@ async fn nothing_is_half_there_after_a_kill() {
     }
     // The lock died with its holder, and no plan needs anything of this.
     let lock = store.lock().unwrap();
-    assert!(store.gc(&lock, &[], false).await.unwrap().removed > 0);
-    assert_eq!(store.gc(&lock, &[], false).await.unwrap().removed, 0);
+    let now = GcOptions { dry_run: false, min_age: Duration::ZERO };
+    assert!(store.gc(&lock, &[], now).await.unwrap().removed > 0);
+    assert_eq!(store.gc(&lock, &[], now).await.unwrap().removed, 0);
 }

@@ -1,34 +1,41 @@
-//! What the store knows of a plan's jobs when a run begins.
+//! What the store knows of one sweep when `bitsweep run` begins.
+
+use std::sync::Arc;
 
 use bitsweep_backends::{BackendError, Store};
-use bitsweep_plan::scheduler::{Fact, Facts};
-use bitsweep_proto::{JobKey, Plan};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use bitsweep_proto::{Action, Nonce, Plan};
 
-/// Reads at a time: enough to hide the latency of a remote store.
-const READS_AT_A_TIME: usize = 32;
+use crate::health::Health;
+use crate::load::{Live, Reader};
+use crate::metrics::Metrics;
+use crate::settings::Settings;
 
-/// The outcomes of `plan`'s jobs, and the next generation of those whose outcomes are revoked. Accounts stay empty: a
-/// run begins with fresh ones, which reopens failed jobs.
-pub async fn facts(store: &Store, plan: &Plan) -> Result<Facts, BackendError> {
-    let mut known = store.known().await?;
-    let mut facts = Facts::default();
-    let mut done = Vec::new();
-    for job in &plan.jobs {
-        if known.outcomes.contains_key(&job.key) {
-            done.push(job.key);
-        } else if let Some(next) = known.generations.remove(&job.key) {
-            facts.generations.insert(job.key, next);
-        }
-    }
-    let read = |key: JobKey| async move { Ok::<_, BackendError>((key, store.outcome_or_revoke(key).await?)) };
-    let mut outcomes = stream::iter(done).map(read).buffer_unordered(READS_AT_A_TIME);
-    while let Some((key, outcome)) = outcomes.try_next().await? {
-        match outcome {
-            Some(outcome) => drop(facts.outcomes.insert(key, Fact::of(&outcome))),
-            // Its record was damaged, and is revoked now.
-            None => drop(facts.generations.insert(key, store.next_generation(key).await?)),
-        }
-    }
-    Ok(facts)
+/// What a run begins with: see [`facts`].
+#[derive(Debug)]
+pub struct Begin(pub(crate) Live);
+
+/// Reads what is on record about the jobs of `plan`: outcomes, and attempts on what is open.
+///
+/// A run gives failed jobs a new chance: all attempts of before are forgiven, in this run alone. What they took still
+/// counts for budgets. So does every change of a budget; that somebody cancelled the sweep does not keep a person who
+/// says `run` from running it.
+pub async fn facts(store: &Store, plan: &Arc<Plan>) -> Result<Begin, BackendError> {
+    let settings = Settings::default();
+    let (health, mut failed) =
+        Health::impatient(Arc::new(Metrics::new()), (settings.first_pause, settings.longest_pause));
+    let reader = Reader { store: store.clone(), health, reads: settings.reads };
+    let mut shelf = tokio::select! {
+        shelf = reader.shelf() => shelf,
+        error = failed.recv() => return Err(error.expect("the reader can tell of errors")),
+    };
+    let reading = reader.live((plan.id(), Arc::clone(plan)), &mut shelf);
+    let mut live = tokio::select! {
+        live = reading => live?,
+        error = failed.recv() => return Err(error.expect("the reader can tell of errors")),
+    };
+    live.actions.retain(|action| !matches!(action, Action::Cancel | Action::Resume));
+    let attempts = live.facts.histories.values().flat_map(|history| &history.attempts);
+    let forgiven: Vec<Nonce> = attempts.map(|tried| tried.attempt.clone()).collect();
+    live.actions.push(Action::Retry { forgiven });
+    Ok(Begin(live))
 }

@@ -1,9 +1,11 @@
-//! How a sweep stands, for whoever watches.
+//! How a sweep stands, for whoever watches a run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use bitsweep_plan::scheduler::{JobState, State};
-use bitsweep_proto::{JobKey, Kind, Plan};
+use bitsweep_plan::scheduler::JobState;
+use bitsweep_proto::{Kind, SweepId};
+
+use crate::lead::Lead;
 
 /// Watches a run. Called from the coordinator's loop: must not block.
 pub trait Observer: Send {
@@ -37,61 +39,26 @@ pub struct KindStanding {
     pub units_total: u64,
 }
 
-/// Keeps the counts as jobs move, so that a round costs what moved.
-pub(crate) struct Watch {
-    kinds: HashMap<JobKey, Kind>,
-    states: HashMap<JobKey, JobState>,
-    units: HashMap<JobKey, (u64, u64)>,
-    standing: Standing,
-}
-
-impl Watch {
-    pub(crate) fn new(plan: &Plan) -> Self {
-        let kinds: HashMap<JobKey, Kind> = plan.jobs.iter().map(|job| (job.key, job.spec.kind())).collect();
-        let mut standing = Standing::default();
-        for kind in kinds.values() {
-            standing.kinds.entry(*kind).or_default().total += 1;
+impl Standing {
+    /// How a sweep stands now. Costs what runs, not what the sweep has.
+    pub(crate) fn of(lead: &Lead, sweep: &SweepId) -> Self {
+        let mut standing = Self::default();
+        for ((kind, _), counts) in &lead.state.tally(sweep).unwrap_or_default().jobs {
+            let of = |state| counts.of(state) as u64;
+            let kind = standing.kinds.entry(*kind).or_default();
+            kind.total += counts.all() as u64;
+            kind.done += of(JobState::Done);
+            kind.running += of(JobState::Leased);
+            kind.failed += of(JobState::Failed);
         }
-        Self { kinds, states: HashMap::new(), units: HashMap::new(), standing }
-    }
-
-    pub(crate) fn standing(&self) -> &Standing {
-        &self.standing
-    }
-
-    /// Progress of a running job.
-    pub(crate) fn units(&mut self, key: JobKey, done: u64, total: u64) {
-        let Some(count) = self.kinds.get(&key).and_then(|kind| self.standing.kinds.get_mut(kind)) else { return };
-        let (old_done, old_total) = self.units.insert(key, (done, total)).unwrap_or_default();
-        count.units_done = count.units_done + done - old_done;
-        count.units_total = count.units_total + total - old_total;
-    }
-
-    /// A job may have moved.
-    pub(crate) fn moved(&mut self, key: JobKey, state: &State) {
-        let (Some(kind), Some(now)) = (self.kinds.get(&key), state.job_state(&key)) else { return };
-        let count = self.standing.kinds.entry(*kind).or_default();
-        let before = self.states.insert(key, now);
-        if let Some(counter) = before.and_then(|before| counter(count, before)) {
-            *counter -= 1;
+        for key in lead.signs.jobs().filter(|key| lead.state.job_state(key) == Some(JobState::Leased)) {
+            let units = lead.signs.of(key, lead.state.attempt_of(key)).map(|sign| sign.units);
+            let kind = lead.sweeps.kind(key).and_then(|kind| standing.kinds.get_mut(&kind));
+            if let (Some((done, total)), Some(kind)) = (units, kind) {
+                kind.units_done += done;
+                kind.units_total += total;
+            }
         }
-        if let Some(counter) = counter(count, now) {
-            *counter += 1;
-        }
-        if now != JobState::Leased
-            && let Some((done, total)) = self.units.remove(&key)
-        {
-            count.units_done -= done;
-            count.units_total -= total;
-        }
-    }
-}
-
-fn counter(count: &mut KindStanding, state: JobState) -> Option<&mut u64> {
-    match state {
-        JobState::Done => Some(&mut count.done),
-        JobState::Leased => Some(&mut count.running),
-        JobState::Failed => Some(&mut count.failed),
-        JobState::Blocked | JobState::Ready | JobState::Waiting | JobState::Published | JobState::Held => None,
+        standing
     }
 }

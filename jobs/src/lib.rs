@@ -11,6 +11,7 @@ pub mod embedding_file;
 mod error;
 mod inputs;
 mod measure;
+mod noop;
 mod retrieve;
 pub mod run_file;
 mod runner;

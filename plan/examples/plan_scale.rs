@@ -5,11 +5,14 @@
 //! expand + plan, seconds of scheduling the whole plan with every job done at once, and the peak of resident memory
 //! before and after scheduling.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use bitsweep_plan::scheduler::{Effect, Event, Fact, Facts, Fingerprint, Settings, State, step};
+use bitsweep_plan::scheduler::{
+    Effect, Event, Fact, Facts, Fingerprint, Mark, Settings, Spend, State, step,
+};
 use bitsweep_proto::lock::{DatasetCounts, LOCK_VERSION, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling};
-use bitsweep_proto::{Digest, Lock, Manifest, Plan, Profile, Profiles};
+use bitsweep_proto::{Digest, Lock, Manifest, Plan, Profile, Profiles, SweepId};
 
 fn main() {
     println!(
@@ -29,22 +32,29 @@ fn measure(cells: u32) {
     let plan = bitsweep_plan::plan(&manifest, "", &lock, &profiles).expect("the synthetic manifest is sound");
     let planned = start.elapsed().as_secs_f64();
     let planned_mb = peak_mb();
+    let (cells, jobs) = (plan.cells.len(), plan.jobs.len());
     let start = Instant::now();
-    schedule(&plan);
+    let state = schedule(plan);
     let scheduled = start.elapsed().as_secs_f64();
-    println!(
-        "{:>8} {:>8} {planned:>10.3} {planned_mb:>12} {scheduled:>10.3} {:>12}",
-        plan.cells.len(),
-        plan.jobs.len(),
-        peak_mb()
-    );
+    println!("{cells:>8} {jobs:>8} {planned:>10.3} {planned_mb:>12} {scheduled:>10.3} {:>12}", peak_mb());
+    drop(state);
 }
 
 /// Runs the scheduler to the end: whatever is published is done.
-fn schedule(plan: &Plan) {
-    let mut state = State::new(plan, Facts::default(), Settings::default());
-    let mut effects = step(&mut state, Event::Start, 0);
-    let fact = Fact { generation: 0, artifact: Fingerprint::default(), read: Fingerprint::default() };
+fn schedule(plan: Plan) -> State {
+    let mut state = State::new(Settings::default());
+    let (sweep, plan) = (SweepId(Digest::of(b"scale")), Arc::new(plan));
+    let (facts, controls) = (Facts::default(), Vec::new());
+    let submitted = Event::Submitted { sweep, plan: Arc::clone(&plan), facts, controls };
+    let mut effects = step(&mut state, submitted, 0);
+    let fact = Fact {
+        generation: 0,
+        artifact: Fingerprint::default(),
+        read: Fingerprint::default(),
+        attempt: Mark::default(),
+        spend: Spend { gpu_hours: 0.01, usd: 0.02, bytes: 1_000 },
+        committed_at: 0,
+    };
     let mut done = 0;
     while let Some(effect) = effects.pop() {
         match effect {
@@ -54,6 +64,7 @@ fn schedule(plan: &Plan) {
         }
     }
     assert_eq!(done, plan.jobs.len(), "every job is done");
+    state
 }
 
 /// 10 models × 10 datasets × (2 bit lengths × seeds).

@@ -50,6 +50,24 @@ pub enum PlanError {
         /// The entry: `tiers[0]`.
         entry: String,
     },
+    /// A gate that holds nothing, so it is most likely a slip.
+    #[error("{entry} holds no cell: none is in its tier and track. Correct `hold` or remove it")]
+    HoldsNothing {
+        /// The entry: `gates[0]`.
+        entry: String,
+    },
+    /// A gate that could never open.
+    #[error("{entry} waits for a tier of which every cell is held by it: correct `hold` or `until`")]
+    WaitsForItself {
+        /// The entry: `gates[0]`.
+        entry: String,
+    },
+    /// A budget that limits nothing, so it is most likely a slip.
+    #[error("{entry} limits no cell: none is in its tier and track. Correct it or remove it")]
+    LimitsNothing {
+        /// The entry: `budgets[0]`.
+        entry: String,
+    },
     /// Nothing is left to run.
     #[error("no cell is left: the manifest has no model, dataset or codec, or `exclude` removes every cell")]
     NoCells,

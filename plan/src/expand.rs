@@ -1,4 +1,4 @@
-//! Manifest → cells: matrix, minus `exclude`, plus `include`, each with its tier.
+//! Manifest → cells: matrix, minus `exclude`, plus `include`, each with its tier and track.
 //!
 //! Table order is models, then datasets, then codecs, each in manifest order. A cell of `include` whose codec is not in
 //! `codecs` stands after the matrix cells of its model and dataset. `include` wins over `exclude`; no cell stands twice.
@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use bitsweep_proto::Codec;
 use bitsweep_proto::Manifest;
+use bitsweep_proto::Track;
 use bitsweep_proto::manifest::{CodecAxis, Where};
 use indexmap::{IndexMap, IndexSet};
 
@@ -35,6 +36,8 @@ pub struct ExpandedCell<'m> {
     pub codec: Codec,
     /// Order of execution; 1 is first.
     pub tier: u32,
+    /// Core or exploratory.
+    pub track: Track,
 }
 
 /// The cells that `manifest` means.
@@ -57,18 +60,41 @@ pub fn expand(manifest: &Manifest) -> Expanded<'_> {
             let mut codecs: Vec<Codec> = kept.copied().collect();
             codecs.extend(added.iter().filter(|codec| !matrix.contains(*codec)));
             for codec in codecs {
-                let entry = tiers.first(model, dataset, &codec);
-                let tier = entry.map_or(DEFAULT_TIER, |entry| manifest.tiers[entry].tier);
-                cells.push(ExpandedCell { model, dataset, codec, tier });
+                let entry = tiers.first(model, dataset, &codec).map(|entry| &manifest.tiers[entry]);
+                let tier = entry.map_or(DEFAULT_TIER, |entry| entry.tier);
+                let track = entry.and_then(|entry| entry.track).unwrap_or(manifest.track);
+                cells.push(ExpandedCell { model, dataset, codec, tier, track });
             }
         }
     }
     problems.extend(exclude.unused().map(|i| PlanError::ExcludesNothing { entry: format!("exclude[{i}]") }));
     problems.extend(tiers.unused().map(|i| PlanError::PlacesNothing { entry: format!("tiers[{i}]") }));
+    problems.extend(limits(manifest, &cells));
     if cells.is_empty() {
         problems.push(PlanError::NoCells);
     }
     Expanded { cells, problems }
+}
+
+/// Gates that hold nothing, or wait for what they hold; budgets that limit nothing.
+fn limits(manifest: &Manifest, cells: &[ExpandedCell<'_>]) -> Vec<PlanError> {
+    let mut problems = Vec::new();
+    for (i, gate) in manifest.gates.iter().enumerate() {
+        let entry = format!("gates[{i}]");
+        let held = |cell: &&ExpandedCell<'_>| gate.hold.covers(cell.tier, cell.track);
+        let awaited = |cell: &&ExpandedCell<'_>| gate.until.tier.is_none_or(|tier| tier == cell.tier);
+        if !cells.iter().any(|cell| held(&cell)) {
+            problems.push(PlanError::HoldsNothing { entry });
+        } else if gate.until.tier.is_some() && !cells.iter().filter(awaited).any(|cell| !held(&cell)) {
+            problems.push(PlanError::WaitsForItself { entry });
+        }
+    }
+    for (i, budget) in manifest.budgets.iter().enumerate() {
+        if !cells.iter().any(|cell| budget.covers(cell.tier, cell.track)) {
+            problems.push(PlanError::LimitsNothing { entry: format!("budgets[{i}]") });
+        }
+    }
+    problems
 }
 
 /// The codecs that `include` adds to each pair of model and dataset.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bitsweep_proto::job::{InputKey, push_input};
 use bitsweep_proto::plan::{From, Input, PlannedJob, input_field};
-use bitsweep_proto::{JobKey, Profiles, Spec};
+use bitsweep_proto::{JobKey, Profiles, Spec, Track};
 
 /// Jobs so far. A job is added after its inputs, and a second time is the first.
 pub(crate) struct Graph<'p> {
@@ -32,16 +32,15 @@ impl<'p> Graph<'p> {
         *self.by_key.entry(key).or_insert_with(|| {
             let index =
                 u32::try_from(self.jobs.len()).expect("a plan has fewer than 2^32 jobs, each takes over 100 bytes");
-            self.jobs.push(PlannedJob { key, spec, inputs, tier: u32::MAX });
+            self.jobs.push(PlannedJob { key, spec, inputs, tier: u32::MAX, track: Track::Exploratory });
             index
         })
     }
 
-    /// All jobs, each with the lowest tier of those that need it. `wanted` names jobs with a tier of their own.
-    pub(crate) fn finish(mut self, wanted: impl Iterator<Item = (u32, u32)>) -> Vec<PlannedJob> {
-        for (job, tier) in wanted {
-            let job = &mut self.jobs[job as usize];
-            job.tier = job.tier.min(tier);
+    /// All jobs, each with the first track and tier of those that need it. `wanted` names jobs with their own.
+    pub(crate) fn finish(mut self, wanted: impl Iterator<Item = (u32, (Track, u32))>) -> Vec<PlannedJob> {
+        for (job, place) in wanted {
+            first(&mut self.jobs[job as usize], place);
         }
         // Inputs stand before the jobs that need them, so one pass from the end reaches all.
         for index in (0..self.jobs.len()).rev() {
@@ -49,13 +48,17 @@ impl<'p> Graph<'p> {
             let job = &from[0];
             for input in &job.inputs {
                 if let From::Job(other) = input.from {
-                    let other = &mut before[other as usize];
-                    other.tier = other.tier.min(job.tier);
+                    first(&mut before[other as usize], (job.track, job.tier));
                 }
             }
         }
         self.jobs
     }
+}
+
+/// Core before exploratory, then the lowest tier.
+fn first(job: &mut PlannedJob, place: (Track, u32)) {
+    (job.track, job.tier) = (job.track, job.tier).min(place);
 }
 
 /// An input that is a whole artifact.

@@ -43,6 +43,7 @@ pub fn plan(manifest: &Manifest, text: &str, lock: &Lock, profiles: &Profiles) -
             cells.push(PlannedCell {
                 cell: Cell::retrieval(cell.model, cell.dataset, cell.codec),
                 tier: cell.tier,
+                track: cell.track,
                 job,
             });
         }
@@ -58,8 +59,10 @@ pub fn plan(manifest: &Manifest, text: &str, lock: &Lock, profiles: &Profiles) -
         lock: lock.clone(),
         profiles: profiles.clone(),
         measures: measures.into_iter().collect(),
-        jobs: graph.finish(cells.iter().map(|cell| (cell.job, cell.tier))),
+        jobs: graph.finish(cells.iter().map(|cell| (cell.job, (cell.track, cell.tier)))),
         cells,
+        gates: manifest.gates.clone(),
+        budgets: manifest.budgets.clone(),
     })
 }
 

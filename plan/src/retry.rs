@@ -10,9 +10,11 @@
 //! service that does not answer says nothing about the job: the run ends and says that a service is unreachable, and
 //! the next run goes on with fresh accounts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use bitsweep_proto::attempt::{AttemptEnd, AttemptStart, Nonce, Verdict};
+
+use crate::scheduler::Spend;
 
 /// The limits of the accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +35,22 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Milliseconds to wait after something has failed so many times in a row.
+    pub(crate) fn wait_ms(&self, times: u32) -> u64 {
+        let doubled = 1_u64.checked_shl(times.saturating_sub(1)).unwrap_or(u64::MAX);
+        self.first_wait_ms.saturating_mul(doubled).min(self.longest_wait_ms)
+    }
+}
+
 /// How an attempt ended, as far as the accounts care.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
+    /// An outcome is there, its own or another's.
+    Settled,
     /// It stopped because it was told to.
     Preempted,
-    /// A store or service failed it, its ticket was not served, or its machine vanished.
+    /// A store or service failed it, or its machine vanished.
     Infrastructure(String),
     /// Its process broke.
     Broke(String),
@@ -52,20 +64,66 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// What a verdict means for the accounts; `None` where an outcome is there.
-    pub fn of(verdict: Verdict) -> Option<Self> {
+    /// What a verdict means for the accounts.
+    pub fn of(verdict: Verdict) -> Self {
         match verdict {
-            Verdict::Committed | Verdict::Discarded => None,
-            Verdict::Preempted => Some(Self::Preempted),
-            Verdict::Infrastructure { message } => Some(Self::Infrastructure(message)),
-            Verdict::Broke { message } => Some(Self::Broke(message)),
-            Verdict::Failed { code, message } => Some(Self::Error { code, message }),
+            Verdict::Committed | Verdict::Discarded => Self::Settled,
+            Verdict::Preempted => Self::Preempted,
+            Verdict::Infrastructure { message } => Self::Infrastructure(message),
+            Verdict::Broke { message } => Self::Broke(message),
+            Verdict::Failed { code, message } => Self::Error { code, message },
         }
     }
+}
 
-    /// An attempt without an end record.
-    pub fn vanished() -> Self {
-        Self::Infrastructure("the worker vanished".to_owned())
+/// What is on record about the attempts on one job.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// The attempts in the order of their starts.
+    pub attempts: Vec<Tried>,
+}
+
+/// One attempt on record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// The attempt.
+    pub attempt: Nonce,
+    /// The generation that it worked towards.
+    pub generation: u32,
+    /// Seconds since 1970 when it started.
+    pub started_at: u64,
+    /// How it ended; `None` where it is open: it runs, or nobody has put its end on record yet.
+    pub ending: Option<Ending>,
+    /// Checkpoints that it added.
+    pub checkpoints_made: u64,
+    /// What it took; nothing while it is open.
+    pub spend: Spend,
+}
+
+impl History {
+    /// The history that these records of one job tell. An end without a start is left out: a start is put before any
+    /// work is done.
+    pub fn of(starts: &[AttemptStart], ends: &[AttemptEnd]) -> Self {
+        let ends: BTreeMap<&Nonce, &AttemptEnd> = ends.iter().map(|end| (&end.attempt, end)).collect();
+        let mut starts: Vec<&AttemptStart> = starts.iter().collect();
+        starts.sort_by_key(|start| (start.started_at, &start.attempt));
+        let attempts = starts.into_iter().map(|start| {
+            let end = ends.get(&start.attempt);
+            Tried {
+                attempt: start.attempt.clone(),
+                generation: start.generation,
+                started_at: start.started_at,
+                ending: end.map(|end| Ending::of(end.verdict.clone())),
+                checkpoints_made: end.map_or(0, |end| end.checkpoints_made),
+                spend: end.map_or_else(Spend::default, |end| Spend::of(&end.cost)),
+            }
+        });
+        Self { attempts: attempts.collect() }
+    }
+
+    /// How an attempt ended; `None` where it is open or not on record.
+    pub fn ending(&self, attempt: &Nonce) -> Option<&Ending> {
+        self.attempts.iter().find(|tried| tried.attempt == *attempt)?.ending.as_ref()
     }
 }
 
@@ -99,42 +157,41 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// What the attempt records of one job in one generation amount to. A start without an end is an attempt that
-    /// vanished, so leave out those that still run. Whoever reopens a job begins with [`Accounts::default`] instead.
-    pub fn of_history(starts: &[AttemptStart], ends: &[AttemptEnd], limits: &Limits) -> Self {
-        let ends: BTreeMap<&Nonce, &AttemptEnd> = ends.iter().map(|end| (&end.attempt, end)).collect();
-        let mut starts: Vec<&AttemptStart> = starts.iter().collect();
-        starts.sort_by_key(|start| (start.started_at, &start.attempt));
+    /// What a history amounts to for the newest generation in it. Attempts that are open or `forgiven` do not count.
+    pub fn of_history(history: &History, forgiven: &HashSet<Nonce>, limits: &Limits) -> Self {
+        let newest = history.attempts.iter().map(|tried| tried.generation).max();
+        let counts = |tried: &&Tried| Some(tried.generation) == newest && !forgiven.contains(&tried.attempt);
+        Self::of_attempts(history.attempts.iter().filter(counts), limits)
+    }
+
+    /// What these attempts amount to, in the order given.
+    pub(crate) fn of_attempts<'h>(attempts: impl Iterator<Item = &'h Tried>, limits: &Limits) -> Self {
         let mut accounts = Self::default();
-        for (i, start) in starts.iter().enumerate() {
-            let (ending, made) = match ends.get(&start.attempt) {
-                Some(end) => (Ending::of(end.verdict.clone()), end.checkpoints_made),
-                None => {
-                    let found_next = starts.get(i + 1).map_or(start.checkpoints_found, |next| next.checkpoints_found);
-                    (Some(Ending::vanished()), found_next.saturating_sub(start.checkpoints_found))
-                }
-            };
-            if let Some(ending) = ending {
-                accounts.charge(ending, made, limits);
+        for tried in attempts {
+            if let Some(ending) = &tried.ending {
+                accounts.charge(ending.clone(), tried.checkpoints_made, limits);
             }
         }
         accounts
     }
 
-    /// The ruling on the last charge; `None` where nothing was charged.
+    /// The ruling on all charges; `None` where nothing was charged.
     pub fn ruling(&self) -> Option<&Ruling> {
         self.ruling.as_ref()
     }
 
     /// Charges one attempt that ended as `ending` after it had made `checkpoints_made` new checkpoints.
     pub fn charge(&mut self, ending: Ending, checkpoints_made: u64, limits: &Limits) -> Ruling {
+        if ending == Ending::Settled {
+            return Ruling::Again { after_ms: 0 }; // Nothing failed, and nothing is said about what did before.
+        }
         if checkpoints_made > 0 {
             // Progress: whatever was wrong with the machines is over. Checkpoints are finite, so this ends.
             self.infrastructure = 0;
             self.broke = false;
         }
         let ruling = match ending {
-            Ending::Preempted => Ruling::Again { after_ms: 0 },
+            Ending::Settled | Ending::Preempted => Ruling::Again { after_ms: 0 },
             Ending::Infrastructure(message) => self.charge_infrastructure(&message, limits),
             Ending::Broke(message) if !self.broke => {
                 self.broke = true;
@@ -143,8 +200,18 @@ impl Accounts {
             Ending::Broke(message) => self.charge_error("broke".to_owned(), message, limits),
             Ending::Error { code, message } => self.charge_error(code, message, limits),
         };
-        self.ruling = Some(ruling.clone());
-        ruling
+        // What was ruled stays ruled: an attempt that was still on its way says nothing against it, but for progress.
+        let stays = match &self.ruling {
+            Some(Ruling::Failed { .. }) => true,
+            Some(Ruling::Held { .. }) => {
+                self.infrastructure > limits.infrastructure && !matches!(ruling, Ruling::Failed { .. })
+            }
+            Some(Ruling::Again { .. }) | None => false,
+        };
+        if !stays {
+            self.ruling = Some(ruling);
+        }
+        self.ruling.clone().expect("it was just set, or stays")
     }
 
     fn charge_infrastructure(&mut self, message: &str, limits: &Limits) -> Ruling {
@@ -155,8 +222,7 @@ impl Accounts {
                 reason: format!("{times} times without progress a service failed it, last: {message}"),
             };
         }
-        let doubled = 1_u64.checked_shl(self.infrastructure - 1).unwrap_or(u64::MAX);
-        Ruling::Again { after_ms: limits.first_wait_ms.saturating_mul(doubled).min(limits.longest_wait_ms) }
+        Ruling::Again { after_ms: limits.wait_ms(self.infrastructure) }
     }
 
     fn charge_error(&mut self, code: String, message: String, limits: &Limits) -> Ruling {

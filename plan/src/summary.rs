@@ -66,7 +66,8 @@ pub fn summary(plan: &Plan, done: &dyn Fn(&JobKey) -> bool) -> Summary {
             count.bytes += rows.expected_bytes(index, job);
         }
     }
-    Summary { kinds: kinds.to_vec(), matrix: matrix(plan, &job_done) }
+    let kinds = kinds.into_iter().filter(|count| count.total > 0 || count.kind != Kind::Noop).collect();
+    Summary { kinds, matrix: matrix(plan, &job_done) }
 }
 
 fn matrix(plan: &Plan, job_done: &[bool]) -> Vec<CellCount> {
@@ -131,7 +132,7 @@ impl Rows {
                 documents * footprint.bytes_per_vector + tables
             }
             Spec::Retrieve(Retrieve { depth, .. }) => queries * documents.min(u64::from(*depth)) * HIT_BYTES,
-            Spec::Measure(_) => 0,
+            Spec::Measure(_) | Spec::Noop(_) => 0,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bitsweep_proto::plan::From;
 use bitsweep_proto::work::{WorkInput, WorkSource};
-use bitsweep_proto::{Plan, Work};
+use bitsweep_proto::{Plan, Spec, Work};
 
 /// The job at `index` of [`Plan::jobs`] as a worker gets it, to commit its outcome as `generation`.
 pub fn work(plan: &Plan, index: u32, generation: u32) -> Work {
@@ -22,7 +22,19 @@ pub fn work(plan: &Plan, index: u32, generation: u32) -> Work {
         inputs: inputs.collect(),
         profile: job.spec.profile(&plan.profiles).cloned(),
         generation,
+        device_memory_bytes: device_memory(&job.spec, plan),
+        traceparent: String::new(),
     }
+}
+
+
+/// What a device of its own must hold for a job: an encoder's weights, and as much again for a batch under way. Jobs of
+/// other kinds use the machine's memory.
+fn device_memory(spec: &Spec, plan: &Plan) -> u64 {
+    let Spec::Embed(embed) = spec else { return 0 };
+    let models = plan.lock.models.values().filter(|model| model.facts.dim == embed.dim);
+    let weights = models.map(|model| model.files.iter().map(|file| file.bytes).sum::<u64>());
+    weights.max().unwrap_or(0).saturating_mul(2)
 }
 
 /// The job at `index` and every job it needs, directly or not, each after its inputs.

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::key::JobKey;
-use crate::outcome::Cost;
+use crate::outcome::{Cost, Rates};
 
-/// Version of the stored attempt records.
-pub const ATTEMPT_VERSION: u32 = 1;
+/// Version of the stored attempt records. Version 1 had no device and no rates: read as none, and as 0.
+pub const ATTEMPT_VERSION: u32 = 2;
 
 /// The name of an attempt: 128 random bits as 32 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ impl fmt::Display for Nonce {
 }
 
 /// Put before any work is done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptStart {
     /// Format version: [`ATTEMPT_VERSION`].
@@ -41,6 +41,12 @@ pub struct AttemptStart {
     pub started_at: u64,
     /// Checkpoints that were there when it started.
     pub checkpoints_found: u64,
+    /// The device of its slot, as the worker names it: `cpu`, `cuda:0 NVIDIA L4`.
+    #[serde(default)]
+    pub device: String,
+    /// What an hour of the slot counts for: an attempt that vanishes is charged by it.
+    #[serde(default)]
+    pub rates: Rates,
 }
 
 /// Put when the attempt is over. An attempt without one vanished with its machine.

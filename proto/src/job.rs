@@ -1,5 +1,6 @@
 //! The job kinds with all their parameters, written out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Codec;
@@ -18,7 +19,7 @@ pub const CHUNK_ROWS: u64 = 128;
 pub const ARCHITECTURES: [&str; 1] = ["bert"];
 
 /// The name of a job kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Texts to vectors: one row shard.
@@ -29,11 +30,14 @@ pub enum Kind {
     Retrieve,
     /// A run and judgements to measures.
     Measure,
+    /// Nothing: for measuring the runner itself. No manifest makes one.
+    #[schemars(skip)]
+    Noop,
 }
 
 impl Kind {
     /// Every kind, in the order of the pipeline.
-    pub const ALL: [Self; 4] = [Self::Embed, Self::Compress, Self::Retrieve, Self::Measure];
+    pub const ALL: [Self; 5] = [Self::Embed, Self::Compress, Self::Retrieve, Self::Measure, Self::Noop];
 
     /// The name as it is stored and shown.
     pub fn name(self) -> &'static str {
@@ -42,6 +46,18 @@ impl Kind {
             Self::Compress => "compress",
             Self::Retrieve => "retrieve",
             Self::Measure => "measure",
+            Self::Noop => "noop",
+        }
+    }
+
+    /// Version of the code that runs it. Raised whenever the same parameters and inputs give other bytes.
+    pub fn code_version(self) -> u32 {
+        match self {
+            Self::Embed => 1,
+            Self::Compress => 1,
+            Self::Retrieve => 1,
+            Self::Measure => 1,
+            Self::Noop => 1,
         }
     }
 
@@ -49,7 +65,7 @@ impl Kind {
     pub fn class(self) -> Class {
         match self {
             Self::Embed => Class::Gpu,
-            Self::Compress | Self::Retrieve | Self::Measure => Class::Cpu,
+            Self::Compress | Self::Retrieve | Self::Measure | Self::Noop => Class::Cpu,
         }
     }
 }
@@ -136,6 +152,14 @@ pub struct MeasureSpec {
     pub measures: Vec<Measure>,
 }
 
+/// Nothing. Inputs: any artifacts, for chains. Output: none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Noop {
+    /// Tells one from another.
+    pub number: u64,
+}
+
 /// A job's kind with its parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -148,6 +172,8 @@ pub enum Spec {
     Retrieve(Retrieve),
     /// See [`MeasureSpec`].
     Measure(MeasureSpec),
+    /// See [`Noop`].
+    Noop(Noop),
 }
 
 impl Spec {
@@ -158,17 +184,13 @@ impl Spec {
             Self::Compress(_) => Kind::Compress,
             Self::Retrieve(_) => Kind::Retrieve,
             Self::Measure(_) => Kind::Measure,
+            Self::Noop(_) => Kind::Noop,
         }
     }
 
     /// Version of the code that runs it. Raised whenever the same parameters and inputs give other bytes.
     pub fn code_version(&self) -> u32 {
-        match self {
-            Self::Embed(_) => 1,
-            Self::Compress(_) => 1,
-            Self::Retrieve(_) => 1,
-            Self::Measure(_) => 1,
-        }
+        self.kind().code_version()
     }
 
     /// The profile that decides this job's bits, or `None` for exact kinds.
@@ -178,7 +200,7 @@ impl Spec {
             Self::Compress(Compress { codec, .. }) | Self::Retrieve(Retrieve { codec, .. }) => {
                 (!codec.is_exact()).then_some(&offered.search)
             }
-            Self::Measure(_) => None,
+            Self::Measure(_) | Self::Noop(_) => None,
         }
     }
 
@@ -237,6 +259,7 @@ impl Spec {
                 let names: Vec<String> = measures.iter().map(Measure::to_string).collect();
                 fields.push("measures", names.join(" "));
             }
+            Self::Noop(Noop { number }) => fields.push("number", number),
         }
         fields
     }

@@ -10,8 +10,8 @@ use crate::job::Kind;
 use crate::key::{Fields, JobKey};
 use crate::measure::Measure;
 
-/// Version of the stored outcome.
-pub const OUTCOME_VERSION: u32 = 1;
+/// Version of the stored outcome. Version 1 had no GPU-hours and money in its cost; they are read as 0.
+pub const OUTCOME_VERSION: u32 = 2;
 
 /// The committed result of a job. Created with put-if-absent; names the attempt that made it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,4 +117,28 @@ pub struct Cost {
     pub cpu_seconds: f64,
     /// Peak resident memory of the child process during the attempt, in bytes, where it can be read.
     pub peak_memory_bytes: u64,
+    /// A100-equivalent hours: wall hours times the rate of the worker's device.
+    #[serde(default)]
+    pub gpu_hours: f64,
+    /// US dollars: wall hours times the slot's share of the worker's price.
+    #[serde(default)]
+    pub usd: f64,
+}
+
+impl Cost {
+    /// This cost with what `seconds` of wall time amount to at `rates`.
+    pub fn at(self, rates: Rates) -> Self {
+        let hours = self.seconds / 3600.0;
+        Self { gpu_hours: hours * rates.a100, usd: hours * rates.usd_per_hour, ..self }
+    }
+}
+
+/// What an hour of one slot counts for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rates {
+    /// A100-equivalents of the slot's device; 0 without a GPU.
+    pub a100: f64,
+    /// US dollars an hour, the slot's share of the machine.
+    pub usd_per_hour: f64,
 }

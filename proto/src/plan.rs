@@ -11,11 +11,13 @@ use crate::digest::Digest;
 use crate::job::Spec;
 use crate::key::{Fields, JobKey};
 use crate::lock::Lock;
+use crate::manifest::{Budget, Gate};
 use crate::measure::Measure;
 use crate::profile::Profiles;
+use crate::track::Track;
 
-/// Version of the stored plan.
-pub const PLAN_VERSION: u32 = 1;
+/// Version of the stored plan. Version 1 had no tracks, gates and budgets; it is read as one without any.
+pub const PLAN_VERSION: u32 = 2;
 
 /// The id of a sweep: the hash of its plan, so submitting twice is one sweep. Shown by its first 12 digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +56,12 @@ pub struct Plan {
     pub cells: Vec<PlannedCell>,
     /// Jobs, each after the jobs it needs.
     pub jobs: Vec<PlannedJob>,
+    /// What waits until something else is done, as the manifest says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
+    /// Limits, as the manifest says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Budget>,
 }
 
 /// One row of the table and the job that measures it.
@@ -64,6 +72,9 @@ pub struct PlannedCell {
     pub cell: Cell,
     /// Order of execution; 1 is first.
     pub tier: u32,
+    /// Core or exploratory.
+    #[serde(default, skip_serializing_if = "Track::is_core")]
+    pub track: Track,
     /// Index of its measuring job in [`Plan::jobs`].
     pub job: u32,
 }
@@ -78,8 +89,11 @@ pub struct PlannedJob {
     pub spec: Spec,
     /// Inputs in the order of the key.
     pub inputs: Vec<Input>,
-    /// The lowest tier among the cells that need it.
+    /// The lowest tier among the cells of its track that need it.
     pub tier: u32,
+    /// Core if any cell that needs it is.
+    #[serde(default, skip_serializing_if = "Track::is_core")]
+    pub track: Track,
 }
 
 /// One input of a job.
@@ -111,7 +125,8 @@ impl Plan {
     pub fn id(&self) -> SweepId {
         let mut hasher = crate::digest::Hasher::new();
         hasher.update(
-            format!("bitsweep plan {}\n{}\n", self.version, serde_json::Value::from(self.name.as_str())).as_bytes(),
+            // Not the version of the format: a plan of version 1 is the same sweep in version 2.
+            format!("bitsweep plan 1\n{}\n", serde_json::Value::from(self.name.as_str())).as_bytes(),
         );
         let manifest =
             crate::manifest::read(&self.manifest, "").ok().and_then(|said| serde_json::to_string(&said).ok());

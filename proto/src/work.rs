@@ -23,6 +23,12 @@ pub struct Work {
     pub profile: Option<Profile>,
     /// The generation of the outcome to commit.
     pub generation: u32,
+    /// Memory that its device must have, where that is not the machine's own; 0 where any will do.
+    #[serde(default)]
+    pub device_memory_bytes: u64,
+    /// W3C trace context of the submission, so that one trace leads from submit to commit; empty where there is none.
+    #[serde(default)]
+    pub traceparent: String,
 }
 
 impl Work {

@@ -1,4 +1,4 @@
-//! Stored formats: what version 1 wrote still reads, and is written again to the letter.
+//! Stored formats: what every version wrote still reads, and what the last one writes is written again to the letter.
 //!
 //! `BITSWEEP_UPDATE=1` writes the golden files again; only a new version may differ from what is checked in.
 
@@ -6,13 +6,17 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 
 use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Nonce, Verdict};
+use bitsweep_proto::control::{Action, CONTROL_VERSION, Control};
 use bitsweep_proto::job::{Compress, Embed, MeasureSpec, Retrieve, Texts};
 use bitsweep_proto::lock::{
     DatasetCounts, LOCK_VERSION, Lock, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling,
 };
-use bitsweep_proto::outcome::{Cost, InputDigest, Item, Measured, OUTCOME_VERSION, Outcome, Produced, Provenance};
+use bitsweep_proto::manifest::{Budget, Gate, Hold, OneOrMany, ReportState, Until};
+use bitsweep_proto::outcome::{
+    Cost, InputDigest, Item, Measured, OUTCOME_VERSION, Outcome, Produced, Provenance, Rates,
+};
 use bitsweep_proto::plan::{From, Input, PLAN_VERSION, Plan, PlannedCell, PlannedJob};
-use bitsweep_proto::{Cell, Codec, Digest, Fields, JobKey, Measure, Profile, Profiles, Spec};
+use bitsweep_proto::{Cell, Codec, Digest, Fields, JobKey, Kind, Measure, Profile, Profiles, Spec, SweepId, Track};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -26,6 +30,29 @@ fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, value:
     let golden = std::fs::read_to_string(&path).unwrap();
     assert_eq!(&serde_json::from_str::<T>(&golden).unwrap(), value, "{name} no longer reads");
     assert_eq!(written, golden, "{name} is written differently: that is a new version");
+}
+
+/// What a former version wrote; never written again.
+fn was<T: DeserializeOwned>(name: &str) -> T {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn gate() -> Gate {
+    let hold = Hold { track: Some(Track::Exploratory), tier: None };
+    let kinds = Some(OneOrMany(vec![Kind::Measure]));
+    Gate { hold, until: Until { tier: Some(1), kinds, done: Some(0.8), report: Some(ReportState::Exists) } }
+}
+
+fn budget() -> Budget {
+    Budget {
+        gpu_hours: Some(100.0),
+        usd: Some(50.5),
+        bytes: Some(1 << 40),
+        configurations: Some(500),
+        tier: Some(2),
+        track: Some(Track::Core),
+    }
 }
 
 fn file(name: &str) -> LockedFile {
@@ -120,6 +147,7 @@ fn plans() {
         inputs: vec![input("texts", from)],
         spec,
         tier: 1,
+        track: Track::Core,
     });
     let plan = Plan {
         version: PLAN_VERSION,
@@ -132,10 +160,21 @@ fn plans() {
         cells: vec![PlannedCell {
             cell: Cell::retrieval("m", "d", Codec::Binary { bits: 256, seed: 2 }),
             tier: 1,
+            track: Track::Exploratory,
             job: 3,
         }],
+        gates: vec![gate()],
+        budgets: vec![budget()],
     };
-    holds("plan.v1.json", &plan);
+    let first = Plan { version: 1, gates: vec![], budgets: vec![], ..plan.clone() };
+    let first = Plan { cells: vec![PlannedCell { track: Track::Core, ..first.cells[0].clone() }], ..first };
+    assert_eq!(was::<Plan>("plan.v1.json"), first);
+    assert_eq!(
+        first.id(),
+        Plan { version: PLAN_VERSION, ..first.clone() }.id(),
+        "the version of the format is not the sweep"
+    );
+    holds("plan.v2.json", &plan);
 }
 
 #[test]
@@ -167,9 +206,11 @@ fn outcomes() {
             cpu: "c".to_owned(),
             committed_at: 1_700_000_000,
         },
-        cost: Cost { seconds: 1.5, cpu_seconds: 2.25, peak_memory_bytes: 1 << 20 },
+        cost: Cost { seconds: 1.5, cpu_seconds: 2.25, peak_memory_bytes: 1 << 20, gpu_hours: 0.125, usd: 0.25 },
     };
-    holds("outcome.v1.json", &outcome);
+    let cost = Cost { gpu_hours: 0.0, usd: 0.0, ..outcome.cost };
+    assert_eq!(was::<Outcome>("outcome.v1.json"), Outcome { version: 1, cost, ..outcome.clone() });
+    holds("outcome.v2.json", &outcome);
 }
 
 #[test]
@@ -184,8 +225,12 @@ fn attempts() {
         process: 7,
         started_at: 1_700_000_000,
         checkpoints_found: 3,
+        device: "cuda:0 NVIDIA L4".to_owned(),
+        rates: Rates { a100: 0.25, usd_per_hour: 0.5 },
     };
-    holds("attempt_start.v1.json", &start);
+    let first = AttemptStart { version: 1, device: String::new(), rates: Rates::default(), ..start.clone() };
+    assert_eq!(was::<AttemptStart>("attempt_start.v1.json"), first);
+    holds("attempt_start.v2.json", &start);
     let text = |text: &str| text.to_owned();
     let verdicts = vec![
         Verdict::Committed,
@@ -202,7 +247,32 @@ fn attempts() {
         ended_at: 1_700_000_009,
         checkpoints_made: 2,
         verdict,
-        cost: Cost { seconds: 9.0, cpu_seconds: 8.5, peak_memory_bytes: 4096 },
+        cost: Cost { seconds: 9.0, cpu_seconds: 8.5, peak_memory_bytes: 4096, gpu_hours: 0.5, usd: 1.5 },
     };
-    holds("attempt_end.v1.json", &verdicts.into_iter().map(end).collect::<Vec<_>>());
+    let ends: Vec<AttemptEnd> = verdicts.into_iter().map(end).collect();
+    let first = ends.iter().cloned().map(|end| {
+        let cost = Cost { gpu_hours: 0.0, usd: 0.0, ..end.cost };
+        AttemptEnd { version: 1, cost, ..end }
+    });
+    assert_eq!(was::<Vec<AttemptEnd>>("attempt_end.v1.json"), first.collect::<Vec<_>>());
+    holds("attempt_end.v2.json", &ends);
+}
+
+#[test]
+fn controls() {
+    let actions = [
+        Action::Cancel,
+        Action::Resume,
+        Action::Retry { forgiven: vec![Nonce("00ff".to_owned())] },
+        Action::Budget { index: 1, budget: budget() },
+        Action::Reported,
+    ];
+    let control = |(number, action)| Control {
+        version: CONTROL_VERSION,
+        sweep: SweepId(Digest::of(b"s")),
+        number,
+        at: 1_700_000_000,
+        action,
+    };
+    holds("control.v1.json", &(0..).zip(actions).map(control).collect::<Vec<_>>());
 }

@@ -89,7 +89,7 @@ impl Bench {
         self.ok(&["export", "sweep.yaml", "--format", "csv"])
     }
 
-    /// All attempt records of the store, start and end by attempt.
+    /// All attempt records of the store, start and end by attempt. One that an outcome names committed it; it has no end.
     pub(crate) fn attempts(&self) -> Vec<Attempt> {
         let mut attempts: BTreeMap<String, Attempt> = BTreeMap::new();
         for file in files(&self.path(".bitsweep/attempts")) {
@@ -100,6 +100,12 @@ impl Bench {
             match record.get("verdict") {
                 Some(verdict) => attempt.verdict = Some(verdict.clone()),
                 None => attempt.started = record["started_at"].as_u64(),
+            }
+        }
+        for outcome in self.outcomes() {
+            let nonce = outcome["attempt"].as_str().expect("an outcome names its attempt");
+            if let Some(attempt) = attempts.get_mut(nonce) {
+                attempt.verdict = Some("committed".into());
             }
         }
         attempts.into_values().collect()

@@ -1,42 +1,65 @@
 //! One attempt, from claim to commit.
 //!
 //! The order of its writes is what makes it safe to be killed anywhere: start record, checkpoints, blobs, outcome (the
-//! only commit), end record; then the ledger hears of it, and only after the commit are checkpoints dropped.
+//! only commit) or end record; then the ledger hears of it, and only after the commit are checkpoints dropped.
+//!
+//! **Which attempt has an end record.** An attempt that the outcome of its generation names is committed, *whatever else
+//! is on record of it*, and its cost is the outcome's: it may have been killed right behind the commit, or a reaper may
+//! have put that it vanished before it came back and won. So whoever counts attempts goes by the outcome first, and a
+//! committed attempt puts no end record, which would say nothing more. Any other attempt with an end record ended as
+//! that says; one without runs, or vanished with its machine.
+//!
+//! What is not needed is not done: kinds without checkpoints have none looked for or dropped, and a short attempt that
+//! has nothing to tell leaves no log. Such an attempt costs three operations of the store: one read (is it done?), its
+//! start, its outcome.
 
 mod commit;
+mod supervise;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bitsweep_backends::BackendError;
-use bitsweep_proto::Nonce;
-use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptStart, Verdict};
+use bitsweep_backends::store::LocalBlob;
+use bitsweep_proto::attempt::{AttemptStart, Verdict};
 use bitsweep_proto::outcome::{Cost, Item};
-use bitsweep_proto::wire::{Done, FromChild, Task, ToChild, WireError};
+use bitsweep_proto::wire::{InputFile, Task};
 use bitsweep_proto::work::Work;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use bitsweep_proto::{Nonce, Outcome};
+use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::error::with_causes;
-use crate::inputs::{self, InputError};
+use crate::inputs::{self, InputError, Inputs};
+use crate::kinds::has_checkpoints;
 use crate::lease::Lease;
-use crate::machine;
+use crate::log::{Carrier, Log};
+use crate::metrics::Stage;
 use crate::process::Child;
-use crate::usage;
-use crate::worker::{Shared, raised};
+use crate::slot::Place;
+use crate::standing::{Standing, standing};
+
+use supervise::Answer;
+
+/// Each step of putting an end on record may take this long on top of `stop_limit` once the deadline has come.
+const RECORD_LIMIT: Duration = Duration::from_secs(2);
 
 /// A running attempt.
 pub(crate) struct Attempt {
-    shared: Arc<Shared>,
-    /// True once the worker has to go.
-    stop: watch::Receiver<bool>,
+    place: Place,
     child: Child,
     /// Whether the child is between two tasks; else it is of no more use when the attempt ends.
     child_is_free: bool,
     work: Work,
     nonce: Nonce,
     lease: Lease,
+    log: Log,
+    carrier: Carrier,
     started: Instant,
+    /// The start record, once it is about to be put.
+    start: Option<AttemptStart>,
+    start_is_put: bool,
     /// Checkpoints that are kept, found or made, by name.
     kept: BTreeMap<String, Item>,
     checkpoints_made: u64,
@@ -47,187 +70,200 @@ pub(crate) struct Attempt {
 
 /// How an attempt ended.
 pub(crate) struct Ended {
-    pub(crate) verdict: Verdict,
+    pub(crate) ending: Ending,
     /// The error of a service that refuses, after which the worker must not go on.
     pub(crate) refused: Option<BackendError>,
     /// The child, where it can run another task.
     pub(crate) child: Option<Child>,
 }
 
-/// What came of the child's work.
-enum Answer {
-    Done(Done),
-    Over(Verdict),
+/// What became of a claim.
+pub(crate) enum Ending {
+    /// An attempt was made, and this came of it.
+    Verdict(Verdict),
+    /// The job is done already.
+    Adopted,
+    /// The generation to make is revoked already.
+    NotNeeded,
+}
+
+/// What is to be put on record and told.
+enum Conclusion {
+    /// This outcome of ours is the committed one.
+    Committed(Box<Outcome>),
+    /// This outcome of another attempt was there first.
+    Discarded(Box<Outcome>),
+    /// It ended without an outcome.
+    Without(Verdict),
+    /// The job is done already, by this outcome.
+    Done(Box<Outcome>),
+    /// The generation to make is revoked already.
+    Revoked { generation: u32 },
+}
+
+/// All that a child needs.
+struct Prepared {
+    inputs: Inputs,
+    checkpoints: Vec<InputFile>,
+    /// Keeps their files on this machine.
+    held: Vec<LocalBlob>,
+}
+
+/// Whether there is something to run.
+enum Outset {
+    Ready(Box<Prepared>),
+    Over(Conclusion),
 }
 
 impl Attempt {
     /// An attempt on claimed `work`; the lease is kept from now on.
-    pub(crate) fn new(
-        (shared, stop): (Arc<Shared>, watch::Receiver<bool>),
-        child: Child,
-        work: Work,
-        nonce: Nonce,
-    ) -> Self {
-        let times = (shared.settings.beat, shared.settings.lease);
-        let lease = Lease::keep(Arc::clone(&shared.ledger), work.key, nonce.clone(), times);
-        let (cost, started) = (Cost::default(), Instant::now());
-        let (kept, checkpoints_made, cpu_seconds_before) = (BTreeMap::new(), 0, 0.0);
+    pub(crate) fn new(place: Place, child: Child, work: Work, nonce: Nonce) -> Self {
+        let shared = &place.shared;
+        let lease = Lease::keep(Arc::clone(shared), &work, nonce.clone());
+        let logs = shared.settings.logs;
+        let log = Log::new(logs);
+        let carrier = Carrier::start(shared.store.clone(), (work.key, nonce.clone()), log.clone(), logs);
+        child.begin(log.clone());
         Self {
-            shared,
-            stop,
+            place,
             child,
             child_is_free: true,
             work,
             nonce,
             lease,
-            started,
-            kept,
-            checkpoints_made,
-            cpu_seconds_before,
-            cost,
+            log,
+            carrier,
+            started: Instant::now(),
+            start: None,
+            start_is_put: false,
+            kept: BTreeMap::new(),
+            checkpoints_made: 0,
+            cpu_seconds_before: 0.0,
+            cost: Cost::default(),
         }
     }
 
     /// Runs it to its end and puts that on record.
-    pub(crate) async fn run(mut self) -> Ended {
-        let (verdict, refused) = match self.reach_verdict().await {
-            Ok(verdict) => (verdict, None),
+    pub(crate) async fn run(self) -> Ended {
+        let kind = self.work.spec.kind().name();
+        let (key, attempt, traceparent) = (self.work.key, &self.nonce, self.work.traceparent.as_str());
+        let span = tracing::info_span!("attempt", %key, kind, %attempt, traceparent);
+        self.run_in_span().instrument(span).await
+    }
+
+    async fn run_in_span(mut self) -> Ended {
+        let kind = self.work.spec.kind();
+        let (device, host) = (&self.place.device, &self.place.shared.provenance.host);
+        let generation = self.work.generation;
+        self.log.line(&format!(
+            "claimed by {host}: {} {}, generation {generation}, on {device}",
+            kind.name(),
+            self.work.key
+        ));
+        let (conclusion, refused) = match self.reach_conclusion().await {
+            Ok(conclusion) => (conclusion, None),
             Err(error) => {
                 let verdict = Verdict::Infrastructure { message: with_causes(&error) };
-                (verdict, Some(error).filter(|error| matches!(error, BackendError::Refused { .. })))
+                (
+                    Conclusion::Without(verdict),
+                    Some(error).filter(|error| matches!(error, BackendError::Refused { .. })),
+                )
             }
         };
-        self.put_on_record(verdict.clone()).await;
-        let Self { child, child_is_free, .. } = self;
+        self.child.settle().await;
+        let ending = self.conclude(conclusion).await;
+        let Self { child, child_is_free, carrier, place, .. } = self;
+        let committed = matches!(ending, Ending::Verdict(Verdict::Committed) | Ending::Adopted | Ending::NotNeeded);
+        let limit = place.shared.settings.stop_limit + 2 * RECORD_LIMIT;
+        place.stop.or_past(limit, carrier.finish(committed)).await;
+        place.folder.clear(!child_is_free).await;
         let child = if child_is_free {
             Some(child)
         } else {
             child.end().await;
             None
         };
-        Ended { verdict, refused, child }
+        Ended { ending, refused, child }
     }
 
-    /// All of the attempt but its end record. An error is one of the store: the attempt ends as infrastructure.
-    async fn reach_verdict(&mut self) -> Result<Verdict, BackendError> {
-        let shared = Arc::clone(&self.shared);
-        let checkpoints = self.find_checkpoints().await?;
-        shared.store.put_attempt_start(&self.start_record()).await?;
-        let fetched = tokio::select! {
-            biased;
-            () = raised(&mut self.stop) => return Ok(Verdict::Preempted),
-            fetched = inputs::fetch(&shared.store, &self.work) => fetched,
+    /// All of the attempt but its end. An error is one of the store: the attempt ends as infrastructure.
+    async fn reach_conclusion(&mut self) -> Result<Conclusion, BackendError> {
+        let (shared, stop) = (Arc::clone(&self.place.shared), self.place.stop.clone());
+        let before = Instant::now();
+        let prepared = match stop.or(self.prepare()).await {
+            None => return Ok(Conclusion::Without(Verdict::Preempted)),
+            Some(Err(error)) => return Err(error),
+            Some(Ok(Outset::Over(conclusion))) => return Ok(conclusion),
+            Some(Ok(Outset::Ready(prepared))) => *prepared,
         };
-        let inputs = match fetched {
-            Ok(inputs) => inputs,
-            Err(InputError::Store(error)) => return Err(error),
+        self.tell_fetched(&prepared, before.elapsed());
+        let scratch = match self.place.folder.empty(&shared.scratch) {
+            Ok(scratch) => scratch,
+            Err(error) => {
+                let message = format!("no folder for the job: {error}");
+                return Ok(Conclusion::Without(Verdict::Infrastructure { message }));
+            }
+        };
+        // What is held stays on this machine until the child is done with it.
+        let Prepared { inputs, checkpoints, held: _held } = prepared;
+        let spec = self.work.spec.clone();
+        let task = Task { spec, inputs: inputs.files, checkpoints, scratch };
+        let before = Instant::now();
+        let answer = self.run_in_child(task).await;
+        shared.metrics.stage(Stage::Run, before.elapsed());
+        let done = match answer? {
+            Answer::Done(done) => done,
+            Answer::Over(verdict) => return Ok(Conclusion::Without(verdict)),
+        };
+        match stop.or_past(shared.settings.stop_limit, self.commit(inputs.digests, done)).await {
+            Some(committed) => committed,
+            // It may be committed all the same: then its outcome says so, against what is put on record now.
+            None => Ok(Conclusion::Without(Verdict::Preempted)),
+        }
+    }
+
+    /// Finds out whether there is something to run, puts the start on record and fetches what the child needs.
+    async fn prepare(&mut self) -> Result<Outset, BackendError> {
+        let shared = Arc::clone(&self.place.shared);
+        match standing(&shared.store, &self.work).await? {
+            Standing::Open => {}
+            Standing::Done(outcome) => return Ok(Outset::Over(Conclusion::Done(outcome))),
+            Standing::Revoked { generation } => return Ok(Outset::Over(Conclusion::Revoked { generation })),
+        }
+        let (mut checkpoints, mut held) = (Vec::new(), Vec::new());
+        if has_checkpoints(self.work.spec.kind()) {
+            (checkpoints, held) = self.find_checkpoints().await?;
+        }
+        let start =
+            self.start.insert(commit::start_record(&self.place, (&self.work, &self.nonce), self.kept.len())).clone();
+        // Side by side: nothing runs before both are done.
+        let put = shared.store.put_attempt_start(&start);
+        let (put, fetched) = tokio::join!(put, inputs::fetch(&shared.store, &self.work));
+        put?;
+        self.start_is_put = true;
+        match fetched {
+            Ok(inputs) => Ok(Outset::Ready(Box::new(Prepared { inputs, checkpoints, held }))),
+            Err(InputError::Store(error)) => Err(error),
             Err(InputError::Lost { message, revoked }) => {
                 if let Some((key, generation)) = revoked {
                     hint(shared.ledger.revoked(key, generation).await);
                 }
-                return Ok(Verdict::Infrastructure { message });
+                Ok(Outset::Over(Conclusion::Without(Verdict::Infrastructure { message })))
             }
-        };
-        let scratch = match shared.scratch.attempt() {
-            Ok(scratch) => scratch,
-            Err(error) => return Ok(Verdict::Infrastructure { message: format!("no folder for the job: {error}") }),
-        };
-        let spec = self.work.spec.clone();
-        let task = Task { spec, inputs: inputs.files, checkpoints, scratch: scratch.path().to_owned() };
-        match self.run_in_child(task).await? {
-            Answer::Done(done) => self.commit(inputs.digests, done).await,
-            Answer::Over(verdict) => Ok(verdict),
         }
     }
 
-    fn start_record(&self) -> AttemptStart {
-        AttemptStart {
-            version: ATTEMPT_VERSION,
-            attempt: self.nonce.clone(),
-            key: self.work.key,
-            generation: self.work.generation,
-            host: self.shared.provenance.host.clone(),
-            process: std::process::id(),
-            started_at: machine::now(),
-            checkpoints_found: self.kept.len() as u64,
-        }
-    }
-
-    /// Has the child run the task, keeps its checkpoints, and tells it to stop when that is due. Comes back with the
-    /// child still busy where it is broken or did not stop in time.
-    async fn run_in_child(&mut self, task: Task) -> Result<Answer, BackendError> {
-        self.child_is_free = false;
-        usage::reset_peak_memory(self.child.pid);
-        self.cpu_seconds_before = usage::cpu_seconds(self.child.pid);
-        match self.child.send(&ToChild::Run(Box::new(task))).await {
-            // If the child is gone, the next message says so.
-            Ok(()) | Err(WireError::Io(_)) => {}
-            Err(error) => return Ok(Answer::Over(self.broke(with_causes(&error)).await)),
-        }
-        let mut limit = None;
-        loop {
-            let message = tokio::select! {
-                message = self.child.next() => message,
-                () = due(&mut self.stop, &mut self.lease), if limit.is_none() => {
-                    limit = Some(Instant::now() + self.shared.settings.stop_limit);
-                    let _ = self.child.send(&ToChild::Stop).await;
-                    continue;
-                }
-                () = sleep_until(limit.unwrap_or(self.started)), if limit.is_some() => {
-                    return Ok(Answer::Over(Verdict::Preempted));
-                }
-            };
-            self.take_usage();
-            let verdict = match message {
-                Some(Ok(FromChild::Progress { done, total })) => {
-                    self.lease.progress(done, total);
-                    continue;
-                }
-                Some(Ok(FromChild::Checkpoint { name, path })) => {
-                    self.keep(&name, &path).await?;
-                    let _ = self.child.send(&ToChild::Kept { name }).await;
-                    continue;
-                }
-                Some(Ok(FromChild::Done(done))) => {
-                    self.child_is_free = true;
-                    return Ok(Answer::Done(*done));
-                }
-                Some(Ok(FromChild::Stopped)) => self.free(Verdict::Preempted),
-                Some(Ok(FromChild::Failed { code, message })) => self.free(Verdict::Failed { code, message }),
-                Some(Ok(FromChild::Unable { message })) => self.free(Verdict::Infrastructure { message }),
-                // Killed along with us, or by us: not its fault.
-                Some(Err(_)) | None if limit.is_some() => Verdict::Preempted,
-                Some(Ok(message @ FromChild::Hello { .. })) => self.broke(format!("it sent {message:?}")).await,
-                Some(Err(error)) => self.broke(with_causes(&error)).await,
-                None => Verdict::Broke { message: self.child.how_it_ended().await },
-            };
-            return Ok(Answer::Over(verdict));
-        }
-    }
-
-    /// The child has answered and can take another task.
-    fn free(&mut self, verdict: Verdict) -> Verdict {
-        self.child_is_free = true;
-        verdict
-    }
-
-    /// The child did what no child may do.
-    async fn broke(&mut self, why: String) -> Verdict {
-        Verdict::Broke { message: self.child.kill_for(why).await }
-    }
-
-    fn take_usage(&mut self) {
-        let (cpu, peak) = (usage::cpu_seconds(self.child.pid), usage::peak_memory_bytes(self.child.pid));
-        self.cost.cpu_seconds = self.cost.cpu_seconds.max(cpu - self.cpu_seconds_before);
-        self.cost.peak_memory_bytes = self.cost.peak_memory_bytes.max(peak);
-    }
-}
-
-/// Waits for a reason to stop: the deadline, or a lease that is lost or unwanted.
-async fn due(stop: &mut watch::Receiver<bool>, lease: &mut Lease) {
-    tokio::select! {
-        () = raised(stop) => {}
-        () = lease.over() => {}
+    fn tell_fetched(&self, prepared: &Prepared, took: Duration) {
+        let Prepared { inputs, checkpoints, .. } = prepared;
+        let found: u64 = self.kept.values().map(|item| item.bytes).sum();
+        self.place.shared.metrics.input(inputs.bytes + found);
+        self.place.shared.metrics.stage(Stage::Fetch, took);
+        let (files, bytes) = (inputs.files.len() + checkpoints.len(), inputs.bytes + found);
+        let seconds = took.as_secs_f64();
+        self.log.line(&format!(
+            "fetched {files} files, {bytes} bytes, in {seconds:.3} s; {} are checkpoints",
+            checkpoints.len()
+        ));
     }
 }
 

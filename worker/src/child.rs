@@ -5,6 +5,9 @@
 //! whatever kernel it is in. (`PR_SET_PDEATHSIG` would do the same but for a trap: it fires when the *thread* that
 //! started the child ends, and the threads of an async runtime come and go.)
 //!
+//! A job that asks whether to stop shows that it moves: that is told as progress, once a second at most, so that the
+//! supervisor can tell a long job from a hung one.
+//!
 //! A panic is a bug of ours, not an answer: the process dies of it and the supervisor sees how.
 
 use std::fs::File;
@@ -15,11 +18,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use bitsweep_jobs::{Ended, JobError, Runner, Steps};
 use bitsweep_proto::wire::{FromChild, ToChild, WireError, read_frame, write_frame};
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// A sign of life is sent no more often.
+const SIGN_EVERY: Duration = Duration::from_secs(1);
 
 /// The life of a child process that computes with `threads` threads: the hidden subcommand `child`. Call it from a
 /// plain `main`, outside of any async runtime. Standard output is the pipe from then on.
@@ -34,6 +41,7 @@ pub fn child_main(threads: usize) -> ExitCode {
 }
 
 fn serve(threads: usize) -> Result<(), Box<dyn std::error::Error>> {
+    crate::device::check_own()?;
     let to = take_standard_output()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     {
@@ -47,13 +55,14 @@ fn serve(threads: usize) -> Result<(), Box<dyn std::error::Error>> {
     let (sender, from) = channel();
     let flag = Arc::clone(&stop);
     std::thread::Builder::new().name("pipe".to_owned()).spawn(move || listen(&flag, &sender))?;
-    let mut pipe = Pipe { to, from, stop };
+    let mut pipe = Pipe { to, from, stop, progress: (0, 0), told: Instant::now() };
     let mut runner = Runner::new(threads)?;
     pipe.send(&FromChild::Hello { profiles: runner.profiles().clone() })?;
     while let Ok(message) = pipe.from.recv() {
         let ToChild::Run(task) = message else {
             return Err(format!("expected a task, got {message:?}").into());
         };
+        pipe.progress = (0, 0);
         let answer = match runner.run(&task, &mut pipe) {
             Ok(Ended::Done(done)) => FromChild::Done(Box::new(done)),
             Ok(Ended::Stopped) => FromChild::Stopped,
@@ -103,6 +112,9 @@ struct Pipe {
     to: File,
     from: Receiver<ToChild>,
     stop: Arc<AtomicBool>,
+    /// What was told last, and when.
+    progress: (u64, u64),
+    told: Instant,
 }
 
 impl Pipe {
@@ -117,6 +129,7 @@ fn broken(error: WireError) -> JobError {
 
 impl Steps for Pipe {
     fn progress(&mut self, done: u64, total: u64) -> Result<(), JobError> {
+        (self.progress, self.told) = ((done, total), Instant::now());
         self.send(&FromChild::Progress { done, total })
     }
 
@@ -133,6 +146,40 @@ impl Steps for Pipe {
     }
 
     fn should_stop(&mut self) -> bool {
+        if self.told.elapsed() >= SIGN_EVERY {
+            let (done, total) = self.progress;
+            // A broken pipe ends the process by itself.
+            let _ = self.progress(done, total);
+        }
         self.stop.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, SeekFrom};
+
+    use super::*;
+
+    /// Asking whether to stop is a sign of life, but not every time.
+    #[test]
+    fn a_job_that_asks_is_heard() {
+        let file = tempfile::tempfile().unwrap();
+        let (_sender, from) = channel();
+        let to = file.try_clone().unwrap();
+        let mut pipe = Pipe { to, from, stop: Arc::default(), progress: (0, 0), told: Instant::now() };
+        pipe.progress(3, 9).unwrap();
+        assert!(!pipe.should_stop());
+        pipe.told = Instant::now().checked_sub(SIGN_EVERY).unwrap();
+        assert!(!pipe.should_stop() && !pipe.should_stop());
+        pipe.stop.store(true, Ordering::Relaxed);
+        assert!(pipe.should_stop());
+
+        let mut heard = file;
+        heard.seek(SeekFrom::Start(0)).unwrap();
+        let told = FromChild::Progress { done: 3, total: 9 };
+        for expected in [Some(told.clone()), Some(told), None] {
+            assert_eq!(read_frame::<FromChild>(&mut heard).unwrap(), expected);
+        }
     }
 }

@@ -1,20 +1,38 @@
 //! Inputs of a job: found, fetched, verified; and what happens when one is lost.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
+use bitsweep_backends::store::LocalBlob;
 use bitsweep_backends::{BackendError, Store};
 use bitsweep_proto::outcome::{InputDigest, Outcome};
 use bitsweep_proto::wire::InputFile;
 use bitsweep_proto::work::{Work, WorkInput, WorkSource};
 use bitsweep_proto::{Digest, JobKey};
+use futures::stream::{self, StreamExt, TryStreamExt};
 
-/// Inputs on this machine, in the plan's order, artifacts expanded to their items.
-#[derive(Debug, Default)]
+/// Blobs fetched at a time: hides some of the latency of a remote store, and leaves it some bandwidth for other slots.
+const FETCHES_AT_A_TIME: usize = 4;
+
+/// Inputs on this machine, in the plan's order, artifacts expanded to their items. The files lie there for as long as
+/// this is kept.
+#[derive(Default)]
 pub(crate) struct Inputs {
     /// For the child.
     pub(crate) files: Vec<InputFile>,
     /// For the outcome.
     pub(crate) digests: Vec<InputDigest>,
+    /// Bytes of them all.
+    pub(crate) bytes: u64,
+    held: Vec<LocalBlob>,
+}
+
+/// One blob that is an input.
+struct Wanted<'w> {
+    input: &'w WorkInput,
+    item: String,
+    blob: Digest,
+    /// The outcome that names it, if it was not imported.
+    made_by: Option<Arc<Outcome>>,
 }
 
 /// Why inputs cannot be had.
@@ -40,47 +58,50 @@ impl From<BackendError> for InputError {
 /// Fetches all inputs of `work`. Each blob is checked against its name; the store reads a second time before it calls one
 /// damaged. One that is lost is deleted, and the outcome that made it is revoked: its job runs again.
 pub(crate) async fn fetch(store: &Store, work: &Work) -> Result<Inputs, InputError> {
+    let wanted = wanted(store, work).await?;
+    let mut fetches = Vec::new();
+    for wanted in &wanted {
+        fetches.push(fetch_blob(store, wanted));
+    }
+    let held: Vec<LocalBlob> = stream::iter(fetches).buffered(FETCHES_AT_A_TIME).try_collect().await?;
     let mut inputs = Inputs::default();
-    for input in &work.inputs {
-        match input.from {
-            WorkSource::Blob(blob) => {
-                let path = fetch_blob(store, input, (&input.item, blob), None).await?;
-                inputs.add(input, (&input.item, blob), path);
-            }
-            WorkSource::Job(key) => {
-                let Some(made_by) = store.outcome_or_revoke(key).await? else {
-                    return Err(not_there(store, input, key).await?);
-                };
-                let items = made_by.produced.artifact.iter();
-                for item in items.filter(|item| input.item.is_empty() || input.item == item.name) {
-                    let path = fetch_blob(store, input, (&item.name, item.blob), Some(&made_by)).await?;
-                    inputs.add(input, (&item.name, item.blob), path);
-                }
-            }
-        }
+    for (Wanted { input, item, blob, .. }, held) in wanted.into_iter().zip(held) {
+        let name = input.name.clone();
+        inputs.bytes += std::fs::metadata(&*held).map_or(0, |file| file.len());
+        inputs.files.push(InputFile { name: name.clone(), item: item.clone(), path: held.to_path_buf() });
+        inputs.digests.push(InputDigest { name, item, blob });
+        inputs.held.push(held);
     }
     Ok(inputs)
 }
 
-impl Inputs {
-    fn add(&mut self, input: &WorkInput, (item, blob): (&str, Digest), path: PathBuf) {
-        let (name, item) = (input.name.clone(), item.to_owned());
-        self.digests.push(InputDigest { name: name.clone(), item: item.clone(), blob });
-        self.files.push(InputFile { name, item, path });
+/// All blobs that `work` names, in order.
+async fn wanted<'w>(store: &Store, work: &'w Work) -> Result<Vec<Wanted<'w>>, InputError> {
+    let mut wanted = Vec::new();
+    for input in &work.inputs {
+        match input.from {
+            WorkSource::Blob(blob) => wanted.push(Wanted { input, item: input.item.clone(), blob, made_by: None }),
+            WorkSource::Job(key) => {
+                let Some(outcome) = store.outcome_or_revoke(key).await? else {
+                    return Err(not_there(store, input, key).await?);
+                };
+                let outcome = Arc::new(outcome);
+                let items = outcome.produced.artifact.iter();
+                for item in items.filter(|item| input.item.is_empty() || input.item == item.name) {
+                    let made_by = Some(Arc::clone(&outcome));
+                    wanted.push(Wanted { input, item: item.name.clone(), blob: item.blob, made_by });
+                }
+            }
+        }
     }
+    Ok(wanted)
 }
 
-/// Fetches one blob, which `made_by` made if it was not imported.
-async fn fetch_blob(
-    store: &Store,
-    input: &WorkInput,
-    (item, blob): (&str, Digest),
-    made_by: Option<&Outcome>,
-) -> Result<PathBuf, InputError> {
-    match store.fetch_blob(&blob).await {
+async fn fetch_blob(store: &Store, wanted: &Wanted<'_>) -> Result<LocalBlob, InputError> {
+    match store.fetch_blob(&wanted.blob).await {
         Err(error @ (BackendError::Missing { .. } | BackendError::Damaged { .. })) => {
-            let what = format!("\"{item}\" of input \"{}\" ({error})", input.name);
-            Err(lost(store, &what, blob, made_by).await?)
+            let what = format!("\"{}\" of input \"{}\" ({error})", wanted.item, wanted.input.name);
+            Err(lost(store, &what, wanted.blob, wanted.made_by.as_deref()).await?)
         }
         fetched => Ok(fetched?),
     }

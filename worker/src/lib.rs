@@ -10,18 +10,33 @@
 //! else.
 
 mod attempt;
+mod busy;
+mod card;
 mod child;
+mod deadline;
+mod device;
 mod error;
+mod hung;
 mod inputs;
+mod kinds;
 mod lease;
+mod log;
 mod machine;
+mod metrics;
 mod process;
+mod said;
 mod scratch;
+mod settings;
 mod slot;
+mod standing;
 mod usage;
 mod worker;
 
 pub use child::child_main;
+pub use deadline::{Cause, Cloud, NotACloud, NoticeSource};
+pub use device::{Device, NotADevice};
 pub use error::WorkerError;
+pub use metrics::WorkerMetrics;
 pub use process::{ChildProgram, profiles};
-pub use worker::{Settings, Worker, WorkerReport};
+pub use settings::{Logs, Settings};
+pub use worker::{Worker, WorkerEnd, WorkerReport};

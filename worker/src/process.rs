@@ -5,18 +5,19 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bitsweep_proto::profile::Profiles;
 use bitsweep_proto::wire::{self, FromChild, MESSAGE_LIMIT, ToChild, WireError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::device::{DEVICE_VARIABLE, Device};
 use crate::error::{WorkerError, with_causes};
+use crate::log::Log;
+use crate::said::Said;
 
 /// Self-tests and start-up take a second or two; a machine that is swapping may take longer.
 const HELLO_LIMIT: Duration = Duration::from_secs(120);
@@ -24,8 +25,8 @@ const HELLO_LIMIT: Duration = Duration::from_secs(120);
 /// For a process to be gone and its pipes to be empty, once it is ending.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Bytes of standard error that are kept for messages.
-const TAIL_BYTES: usize = 2048;
+/// For a killed process to be gone. One that hangs in the kernel ends when that lets it.
+const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// The program that children run, and how wide.
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ impl ChildProgram {
 
 /// Starts a child only to learn what it computes with: for planning.
 pub async fn profiles(program: &ChildProgram) -> Result<Profiles, WorkerError> {
-    let (child, profiles) = Child::start(program).await?;
+    let (child, profiles) = Child::start(program, &Device::cpu()).await?;
     child.end().await;
     Ok(profiles)
 }
@@ -63,19 +64,20 @@ pub(crate) struct Child {
     pub(crate) pid: u32,
     to: ChildStdin,
     from: mpsc::Receiver<Result<FromChild, WireError>>,
-    said: JoinHandle<()>,
-    tail: Tail,
+    said: Said,
 }
 
 impl Child {
-    /// Starts a child and waits until it is ready; also says what it computes with.
-    pub(crate) async fn start(program: &ChildProgram) -> Result<(Self, Profiles), WorkerError> {
+    /// Starts a child for `device` and waits until it is ready; also says what it computes with. Where this is dropped, so
+    /// is the child.
+    pub(crate) async fn start(program: &ChildProgram, device: &Device) -> Result<(Self, Profiles), WorkerError> {
         let failed = |message: String| WorkerError::Child { message };
         let threads = program.threads.to_string();
         let mut process = Command::new(&program.program)
             .args(&program.args)
             // Results must not depend on how wide a library likes to run; our own loops take `threads`.
             .envs([("OPENBLAS_NUM_THREADS", "1"), ("OMP_NUM_THREADS", "1"), ("RAYON_NUM_THREADS", threads.as_str())])
+            .env(DEVICE_VARIABLE, device.name())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -89,10 +91,9 @@ impl Child {
         };
         let (sender, mut from) = mpsc::channel(16);
         tokio::spawn(read_frames(stdout, sender));
-        let tail = Tail::default();
-        let said = tokio::spawn(tail.clone().follow(stderr, pid));
+        let said = Said::follow(stderr, pid);
         let hello = timeout(HELLO_LIMIT, from.recv()).await;
-        let mut child = Self { process, pid, to, from, said, tail };
+        let mut child = Self { process, pid, to, from, said };
         match hello {
             Ok(Some(Ok(FromChild::Hello { profiles }))) => Ok((child, profiles)),
             Ok(Some(Ok(other))) => Err(failed(child.kill_for(format!("it greets with {other:?}")).await)),
@@ -107,9 +108,6 @@ impl Child {
 
     /// Sends a message. An error means that the child is gone: [`Child::next`] tells.
     pub(crate) async fn send(&mut self, message: &ToChild) -> Result<(), WireError> {
-        if matches!(message, ToChild::Run(_)) {
-            self.tail.clear();
-        }
         let bytes = wire::encode(message)?;
         let length = u32::try_from(bytes.len()).map_err(|_| WireError::TooLong(bytes.len()))?;
         self.to.write_all(&length.to_le_bytes()).await?;
@@ -123,9 +121,14 @@ impl Child {
         self.from.recv().await
     }
 
-    /// Whether the process is gone already.
-    pub(crate) fn is_gone(&mut self) -> bool {
-        !matches!(self.process.try_wait(), Ok(None))
+    /// A new attempt begins: what the child says from now on goes to its log.
+    pub(crate) fn begin(&self, log: Log) {
+        self.said.begin(log);
+    }
+
+    /// Waits until what the child has said so far is in the log of its attempt.
+    pub(crate) async fn settle(&self) {
+        self.said.settle().await;
     }
 
     /// For a child that has closed its pipe: how it ended, with the last that it wrote to standard error.
@@ -140,19 +143,18 @@ impl Child {
 
     /// For a child that does what no child may do: kills it, and adds its last words to `why`.
     pub(crate) async fn kill_for(&mut self, why: String) -> String {
-        let _ = self.process.kill().await;
+        let _ = timeout(GOODBYE_LIMIT, self.process.kill()).await;
         self.with_last_words(why).await
     }
 
     async fn with_last_words(&mut self, how: String) -> String {
-        let _ = timeout(GOODBYE_LIMIT, &mut self.said).await;
-        let last = self.tail.text();
+        let last = self.said.last_words(GOODBYE_LIMIT).await;
         if last.is_empty() { how } else { format!("{how}; it last said: {last}") }
     }
 
-    /// Kills the process and waits until it is gone.
+    /// Kills the process and waits until it is gone, but not for ever.
     pub(crate) async fn end(mut self) {
-        let _ = self.process.kill().await;
+        let _ = timeout(END_LIMIT, self.process.kill()).await;
     }
 }
 
@@ -183,32 +185,6 @@ async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> Result<Option<FromCh
             read?;
             wire::decode(&bytes).map(Some)
         }
-    }
-}
-
-/// The last bytes that a child wrote to standard error.
-#[derive(Clone, Default)]
-struct Tail(Arc<Mutex<Vec<u8>>>);
-
-impl Tail {
-    /// Reads to the end; everything goes to the log as well.
-    async fn follow(self, mut from: ChildStderr, pid: u32) {
-        let mut piece = [0u8; 4096];
-        while let Ok(count @ 1..) = from.read(&mut piece).await {
-            tracing::debug!(pid, "{}", String::from_utf8_lossy(&piece[..count]).trim_end());
-            let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            bytes.extend_from_slice(&piece[..count]);
-            let surplus = bytes.len().saturating_sub(TAIL_BYTES);
-            bytes.drain(..surplus);
-        }
-    }
-
-    fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).trim().to_owned()
     }
 }
 

@@ -3,73 +3,124 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitsweep_backends::{BackendError, Claim, Delivery, Offer, Store};
+use bitsweep_backends::{BackendError, Claim, Delivery, Ended};
 use bitsweep_proto::Nonce;
 use bitsweep_proto::attempt::Verdict;
 use bitsweep_proto::job::Kind;
+use bitsweep_proto::outcome::Rates;
+use bitsweep_proto::profile::Profiles;
 use bitsweep_proto::work::Work;
-use tokio::sync::watch;
+use bitsweep_proto::worker::Offer;
 
-use crate::attempt::Attempt;
-use crate::error::{WorkerError, with_causes};
+use crate::attempt::{Attempt, Ending};
+use crate::deadline::Stop;
+use crate::device::Device;
+use crate::error::WorkerError;
 use crate::machine;
 use crate::process::Child;
-use crate::worker::{Shared, WorkerReport, raised};
+use crate::scratch::Folder;
+use crate::worker::{Shared, WorkerReport};
 
-/// Pause before a service that could not be reached is tried again.
+/// Pause before a service that could not be reached is tried again, and while the ledger is rebuilt.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// A claim whose answer was lost is made again so often before the ticket is given back: it may have been granted.
+const CLAIMS: u32 = 2;
+
+/// Where attempts of a slot are made.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) stop: Stop,
+    pub(crate) device: Device,
+    pub(crate) rates: Rates,
+    pub(crate) folder: Arc<Folder>,
+}
 
 /// One of a worker's slots.
 pub(crate) struct Slot {
-    shared: Arc<Shared>,
-    /// True once the worker has to go.
-    stop: watch::Receiver<bool>,
+    place: Place,
     report: WorkerReport,
 }
 
 impl Slot {
-    pub(crate) fn new(shared: Arc<Shared>, stop: watch::Receiver<bool>) -> Self {
-        Self { shared, stop, report: WorkerReport::default() }
+    pub(crate) fn new(number: usize, shared: Arc<Shared>, stop: Stop) -> Self {
+        let (device, rates) = (shared.settings.device(number), shared.settings.slot_rates(number));
+        Self { place: Place { shared, stop, device, rates, folder: Arc::default() }, report: WorkerReport::default() }
     }
 
-    /// Works until told to stop, or until an error that no retry mends.
+    /// Works until the deadline, or until an error that no retry mends.
     pub(crate) async fn run(mut self) -> (WorkerReport, Result<(), WorkerError>) {
         let result = self.take_tickets().await;
         (self.report, result)
     }
 
     async fn take_tickets(&mut self) -> Result<(), WorkerError> {
-        let program = &Arc::clone(&self.shared).settings.child;
-        let (mut child, profiles) = Child::start(program).await?;
-        let classes = &self.shared.settings.classes;
-        let kinds = Kind::ALL.into_iter().filter(|kind| classes.contains(&kind.class())).collect();
-        let offer = Offer { kinds, profiles };
-        while let Some(delivery) = self.receive().await? {
-            if child.is_gone() {
-                // It ended while it had nothing to do: no job is to blame.
-                child = Child::start(program).await?.0;
-            }
+        let shared = Arc::clone(&self.place.shared);
+        let starting = shared.busy.work();
+        let Some((mut child, profiles)) = self.start_child().await? else { return Ok(()) };
+        drop(starting);
+        let offer = self.offer(profiles);
+        shared.offer.send_if_modified(|first| first.is_none() && first.replace(offer.clone()).is_none());
+        while let Some(delivery) = self.receive(&mut child).await? {
+            let _at_work = shared.busy.work();
             let Some((work, nonce)) = self.claim(delivery, &offer).await? else { continue };
             child = match self.attempt(work, nonce, child).await? {
                 Some(child) => child,
-                None => Child::start(program).await?.0,
+                None => match self.start_child().await? {
+                    Some((child, _)) => child,
+                    None => return Ok(()),
+                },
             };
         }
         child.end().await;
         Ok(())
     }
 
-    /// The next ticket; `None` at the deadline.
-    async fn receive(&mut self) -> Result<Option<Delivery>, WorkerError> {
+    /// Starts a child; `None` at the deadline.
+    async fn start_child(&self) -> Result<Option<(Child, Profiles)>, WorkerError> {
+        if self.place.stop.is_raised() {
+            return Ok(None);
+        }
+        self.place.shared.metrics.child_started();
+        let starting = Child::start(&self.place.shared.settings.child, &self.place.device);
+        self.place.stop.or(starting).await.transpose()
+    }
+
+    fn offer(&self, profiles: Profiles) -> Offer {
+        let classes = &self.place.shared.settings.classes;
+        let kinds = Kind::ALL.into_iter().filter(|kind| classes.contains(&kind.class()));
+        Offer {
+            kinds: kinds.map(|kind| (kind, kind.code_version())).collect(),
+            profiles,
+            device: self.place.device.name().to_owned(),
+            device_memory_bytes: self.place.device.memory_bytes,
+        }
+    }
+
+    /// The next ticket; `None` at the deadline. A child that ends while it has nothing to do is replaced: no job is to
+    /// blame, and none should wait for the next one to start.
+    async fn receive(&mut self, child: &mut Child) -> Result<Option<Delivery>, WorkerError> {
+        let shared = Arc::clone(&self.place.shared);
+        let stop = self.place.stop.clone();
         loop {
             let received = tokio::select! {
                 biased;
-                () = raised(&mut self.stop) => return Ok(None),
-                received = self.shared.queue.receive(&self.shared.settings.classes) => received,
+                _ = stop.raised() => return Ok(None),
+                _ = child.next() => {
+                    tracing::warn!("a child with nothing to do ended: {}", child.how_it_ended().await);
+                    let Some((fresh, _)) = self.start_child().await? else { return Ok(None) };
+                    *child = fresh;
+                    continue;
+                }
+                received = shared.queue.receive(&shared.settings.classes) => received,
             };
             match received {
                 Ok(delivery) => return Ok(Some(delivery)),
-                Err(error) => self.wait_out(error).await?,
+                Err(error) => {
+                    shared.busy.stir();
+                    self.wait_out(error).await?;
+                }
             }
         }
     }
@@ -77,24 +128,32 @@ impl Slot {
     /// Claims, *then* settles the ticket: a delivery is never held while a job runs, and a ticket whose claim could
     /// not be made is not lost.
     async fn claim(&mut self, delivery: Delivery, offer: &Offer) -> Result<Option<(Work, Nonce)>, WorkerError> {
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.place.shared);
         let key = delivery.ticket.key;
         let nonce = machine::fresh_nonce();
-        let claim = match shared.ledger.claim(key, &nonce, offer, shared.settings.lease).await {
-            Ok(claim) => claim,
-            Err(error) => {
-                if let Err(error) = shared.queue.requeue(delivery).await {
-                    tracing::warn!(%key, "ticket could not be given back: {error}");
-                }
+        let claim = match self.try_to_claim(key, &nonce, offer).await {
+            Some(Ok(Claim::Closed)) | None => {
+                self.give_back(delivery).await;
+                self.pause().await;
+                return Ok(None);
+            }
+            Some(Err(error)) => {
+                self.give_back(delivery).await;
                 return self.wait_out(error).await.map(|()| None);
             }
+            Some(Ok(claim)) => claim,
         };
-        if let Err(error) = shared.queue.ack(delivery).await {
+        let limit = shared.settings.stop_limit;
+        if let Some(Err(error)) = self.place.stop.or_past(limit, shared.queue.ack(delivery)).await {
             tracing::warn!(%key, "ticket could not be settled, it will be stale when it comes again: {error}");
         }
         match claim {
+            Claim::Granted(work) if self.place.stop.is_raised() => {
+                self.release(*work, nonce).await;
+                Ok(None)
+            }
             Claim::Granted(work) => Ok(Some((*work, nonce))),
-            Claim::Held | Claim::NotOffered => Ok(None),
+            Claim::Held | Claim::NotOffered | Claim::Closed => Ok(None),
             Claim::Unfit(reason) => {
                 tracing::warn!(%key, "cannot run this job: {reason}");
                 Ok(None)
@@ -102,28 +161,52 @@ impl Slot {
         }
     }
 
-    /// Makes an attempt; gives the child back where it is still of use.
-    async fn attempt(&mut self, work: Work, nonce: Nonce, child: Child) -> Result<Option<Child>, WorkerError> {
-        let key = work.key;
-        let shared = Arc::clone(&self.shared);
-        match standing(&shared.store, &work).await {
-            Ok(Standing::Open) => {}
-            Ok(Standing::Done { generation }) => {
-                self.report.adopted += 1;
-                return tell(shared.ledger.adopt(key, generation).await).map(|()| Some(child));
+    /// `None` at the deadline: no new claims.
+    async fn try_to_claim(
+        &self,
+        key: bitsweep_proto::JobKey,
+        nonce: &Nonce,
+        offer: &Offer,
+    ) -> Option<Result<Claim, BackendError>> {
+        let (shared, stop) = (&self.place.shared, &self.place.stop);
+        let mut tries = 1;
+        loop {
+            if stop.is_raised() {
+                return None;
             }
-            Ok(Standing::Revoked { generation }) => {
-                return tell(shared.ledger.revoked(key, generation).await).map(|()| Some(child));
-            }
-            Err(error) => {
-                let verdict = Verdict::Infrastructure { message: with_causes(&error) };
-                self.report.count(&verdict);
-                tell(shared.ledger.end(key, &nonce, verdict, 0).await)?;
-                return tell(Err(error)).map(|()| Some(child));
+            let claim = shared.ledger.claim(key, nonce, offer, shared.settings.lease);
+            match stop.or_past(shared.settings.stop_limit, claim).await? {
+                Err(error) if error.is_retryable() && tries < CLAIMS => tries += 1,
+                claimed => return Some(claimed),
             }
         }
-        let ended = Attempt::new((shared, self.stop.clone()), child, work, nonce).run().await;
-        self.report.count(&ended.verdict);
+    }
+
+    async fn give_back(&self, delivery: Delivery) {
+        let (shared, key) = (&self.place.shared, delivery.ticket.key);
+        let limit = shared.settings.stop_limit;
+        if let Some(Err(error)) = self.place.stop.or_past(limit, shared.queue.requeue(delivery)).await {
+            tracing::warn!(%key, "ticket could not be given back: {error}");
+        }
+    }
+
+    /// Gives up a claim of which nothing was made.
+    async fn release(&self, work: Work, attempt: Nonce) {
+        let (shared, key) = (&self.place.shared, work.key);
+        let ended = Ended { key, attempt, verdict: Verdict::Preempted, checkpoints_made: 0 };
+        if let Some(Err(error)) = self.place.stop.or_past(shared.settings.stop_limit, shared.ledger.end(&ended)).await {
+            tracing::warn!(%key, "a claim was not given up, it runs out: {error}");
+        }
+    }
+
+    /// Makes an attempt; gives the child back where it is still of use.
+    async fn attempt(&mut self, work: Work, nonce: Nonce, child: Child) -> Result<Option<Child>, WorkerError> {
+        let ended = Attempt::new(self.place.clone(), child, work, nonce).run().await;
+        match &ended.ending {
+            Ending::Verdict(verdict) => self.report.count(verdict),
+            Ending::Adopted => self.report.adopted += 1,
+            Ending::NotNeeded => {}
+        }
         match ended.refused {
             Some(error) => Err(error.into()),
             None => Ok(ended.child),
@@ -131,48 +214,16 @@ impl Slot {
     }
 
     /// Waits a while after an error that a retry may mend; returns any other.
-    async fn wait_out(&mut self, error: BackendError) -> Result<(), WorkerError> {
+    async fn wait_out(&self, error: BackendError) -> Result<(), WorkerError> {
         if !error.is_retryable() {
             return Err(error.into());
         }
         tracing::warn!("{error}");
-        tokio::select! {
-            () = raised(&mut self.stop) => {}
-            () = tokio::time::sleep(PAUSE) => {}
-        }
+        self.pause().await;
         Ok(())
     }
-}
 
-/// How the store sees a job that was just claimed.
-enum Standing {
-    /// There is no outcome of this generation or a later one.
-    Open,
-    /// It is done.
-    Done { generation: u32 },
-    /// The generation to make is revoked already: the work was offered before that was known.
-    Revoked { generation: u32 },
-}
-
-/// The first thing after every claim: a finished job is never run again, whatever the ledger believes.
-async fn standing(store: &Store, work: &Work) -> Result<Standing, BackendError> {
-    if let Some(outcome) = store.outcome_or_revoke(work.key).await? {
-        return Ok(Standing::Done { generation: outcome.generation });
-    }
-    match store.next_generation(work.key).await? {
-        next if next > work.generation => Ok(Standing::Revoked { generation: next - 1 }),
-        _ => Ok(Standing::Open),
-    }
-}
-
-/// Lets pass what a retry may mend: the ledger is told hints.
-fn tell(told: Result<(), BackendError>) -> Result<(), WorkerError> {
-    match told {
-        Err(error @ BackendError::Refused { .. }) => Err(error.into()),
-        Err(error) => {
-            tracing::warn!("{error}");
-            Ok(())
-        }
-        Ok(()) => Ok(()),
+    async fn pause(&self) {
+        self.place.stop.or(tokio::time::sleep(PAUSE)).await;
     }
 }

@@ -18,8 +18,22 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
 
 /// Peak resident memory of the process in bytes since it started or since [`reset_peak_memory`].
 pub(crate) fn peak_memory_bytes(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    field_bytes(&status(pid), "VmHWM:")
+}
+
+/// Resident memory of the process that is its own, in bytes: what it allocated, without the pages of files that it maps,
+/// which the kernel can drop and read again.
+pub(crate) fn own_memory_bytes(pid: u32) -> u64 {
+    let status = status(pid);
+    field_bytes(&status, "RssAnon:") + field_bytes(&status, "RssShmem:")
+}
+
+fn status(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default()
+}
+
+fn field_bytes(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|kib| kib.parse::<u64>().ok());
     kib.unwrap_or_default() * 1024
 }
@@ -44,6 +58,7 @@ mod tests {
     fn this_process_uses_memory() {
         let pid = std::process::id();
         assert!(peak_memory_bytes(pid) > 100_000);
+        assert!((1..=peak_memory_bytes(pid)).contains(&own_memory_bytes(pid)));
         assert!(cpu_seconds(pid) >= 0.0);
         assert_eq!(peak_memory_bytes(u32::MAX), 0);
     }

@@ -1,43 +1,30 @@
 //! A worker: its slots, from start to deadline.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bitsweep_backends::{Ledger, Queue, Store};
 use bitsweep_proto::attempt::Verdict;
-use bitsweep_proto::job::Class;
 use bitsweep_proto::outcome::Provenance;
+use bitsweep_proto::worker::Offer;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::busy::Busy;
+use crate::card::Announcer;
+use crate::deadline::{self, Cause, Stop};
 use crate::error::WorkerError;
 use crate::machine;
-use crate::process::ChildProgram;
+use crate::metrics::WorkerMetrics;
 use crate::scratch::Scratch;
+use crate::settings::Settings;
 use crate::slot::Slot;
 
-/// How a worker works.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Jobs run at the same time, each in a child process of its own.
-    pub slots: usize,
-    /// The classes of jobs it takes.
-    pub classes: Vec<Class>,
-    /// For how long a claim holds without a heartbeat.
-    pub lease: Duration,
-    /// Time between heartbeats; well below `lease`. Progress is told as often.
-    pub beat: Duration,
-    /// How long a child may take from `Stop` to its next safe point before it is killed.
-    pub stop_limit: Duration,
-    /// Where folders for running jobs are made; best on the disk of the store. What dead workers of this host left there
-    /// is cleared away.
-    pub scratch: PathBuf,
-    /// The program that children run.
-    pub child: ChildProgram,
-}
+/// What slots may take on top of `stop_limit`, after the deadline, to put their ends on record. Whoever is not done by
+/// then hangs, and is left alone: the store holds what counts.
+const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Takes jobs and runs them until it is told to stop.
+/// Takes jobs and runs them until there is a reason to go.
 pub struct Worker {
     /// Where tickets come from.
     pub queue: Arc<dyn Queue>,
@@ -47,14 +34,26 @@ pub struct Worker {
     pub store: Store,
     /// How it works.
     pub settings: Settings,
-    /// The deadline: true (or closed) once the worker has to go, whatever the reason. Running jobs stop at their next
-    /// safe point.
+    /// What it counts.
+    pub metrics: WorkerMetrics,
+    /// True (or closed) once the worker is told to go. Running jobs stop at their next safe point.
     pub stop: watch::Receiver<bool>,
 }
 
-/// How many attempts ended how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Why a worker ended that met no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkerEnd {
+    /// A deadline came: there may be more to do.
+    Deadline(Cause),
+    /// There was nothing to do for as long as was asked.
+    Idle,
+}
+
+/// How a worker ended, and how its attempts did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerReport {
+    /// Why it ended.
+    pub end: WorkerEnd,
     /// Outcomes committed.
     pub committed: u64,
     /// Outcomes that came second.
@@ -72,6 +71,11 @@ pub struct WorkerReport {
 }
 
 impl WorkerReport {
+    /// A worker that ended so and did nothing.
+    pub fn idle(end: WorkerEnd) -> Self {
+        Self { end, committed: 0, discarded: 0, adopted: 0, preempted: 0, infrastructure: 0, broke: 0, failed: 0 }
+    }
+
     pub(crate) fn count(&mut self, verdict: &Verdict) {
         let counter = match verdict {
             Verdict::Committed => &mut self.committed,
@@ -95,59 +99,92 @@ impl WorkerReport {
     }
 }
 
+impl Default for WorkerReport {
+    /// Told to go, with nothing done.
+    fn default() -> Self {
+        Self::idle(WorkerEnd::Deadline(Cause::Told))
+    }
+}
+
 /// What the slots of a worker share.
 pub(crate) struct Shared {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) store: Store,
     pub(crate) settings: Settings,
+    pub(crate) metrics: WorkerMetrics,
     pub(crate) scratch: Scratch,
     /// Who makes the outcomes; without the time.
     pub(crate) provenance: Provenance,
+    pub(crate) busy: Busy,
+    /// What the first slot serves, once its child has said what it computes with.
+    pub(crate) offer: watch::Sender<Option<Offer>>,
 }
 
 impl Worker {
-    /// Works until `stop` is true, and returns when the last job has stopped. Where a slot meets an error that no retry
-    /// mends, all slots stop, and the first such error is returned.
+    /// Works until there is a reason to go, and returns when the last job has stopped: at most `stop_limit` and 6 s after
+    /// the deadline, whatever hangs. Where a slot meets an error that no retry mends, all slots stop, and the first such
+    /// error is returned.
     pub async fn run(self) -> Result<WorkerReport, WorkerError> {
-        let scratch = Scratch::make(&self.settings.scratch)?;
+        let Self { queue, ledger, store, settings, metrics, stop: told } = self;
+        let scratch = Scratch::make(&settings.scratch)?;
         let provenance = Provenance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: machine::host(),
             cpu: machine::cpu(),
             committed_at: 0,
         };
-        let (queue, ledger, store, settings) = (self.queue, self.ledger, self.store, self.settings);
-        let slots = settings.slots;
-        let shared = Arc::new(Shared { queue, ledger, store, settings, scratch, provenance });
-        // The slots listen to one flag of the worker's own: the deadline and the first error both raise it.
-        let (raise, stop) = watch::channel(false);
-        let mut running = JoinSet::new();
-        for _ in 0..slots {
-            running.spawn(Slot::new(Arc::clone(&shared), stop.clone()).run());
+        let (busy, offer) = (Busy::new(metrics.clone()), watch::Sender::new(None));
+        let shared = Arc::new(Shared { queue, ledger, store, settings, metrics, scratch, provenance, busy, offer });
+        let (raise, stop) = Stop::new();
+        let announcer = Announcer::start(Arc::clone(&shared), shared.offer.subscribe(), stop.clone());
+        let mut slots = JoinSet::new();
+        for number in 0..shared.settings.slots {
+            slots.spawn(Slot::new(number, Arc::clone(&shared), stop.clone()).run());
         }
-        let mut deadline = self.stop;
-        let (mut report, mut first_error) = (WorkerReport::default(), None);
-        loop {
-            tokio::select! {
-                () = raised(&mut deadline), if !*stop.borrow() => { raise.send_replace(true); }
-                ended = running.join_next() => {
-                    let Some(ended) = ended else { break };
-                    let (slot, result) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-                    report.add(&slot);
-                    if let Err(error) = result {
-                        first_error.get_or_insert(error);
-                    }
-                    // A slot ends on its own only with an error.
-                    raise.send_replace(true);
-                }
-            }
+        // Slots end at the deadline, or each on its own with an error, which is one for all.
+        let end = tokio::select! {
+            cause = deadline::come(&shared.settings, told) => Ok(WorkerEnd::Deadline(cause)),
+            () = shared.busy.idle_for(shared.settings.exit_when_idle) => Ok(WorkerEnd::Idle),
+            ended = slots.join_next() => Err(ended),
+        };
+        raise.raise();
+        let mut tally = Tally::default();
+        let end = end.unwrap_or_else(|ended| {
+            ended.into_iter().for_each(|slot| tally.add(slot));
+            WorkerEnd::Deadline(Cause::Told)
+        });
+        let limit = shared.settings.stop_limit + FAREWELL;
+        while let Some(ended) = stop.or_past(limit, slots.join_next()).await {
+            let Some(slot) = ended else { break };
+            tally.add(slot);
         }
-        first_error.map_or(Ok(report), Err)
+        if !slots.is_empty() {
+            tracing::warn!("{} slots hang and are left alone", slots.len());
+            slots.shutdown().await;
+        }
+        announcer.end().await;
+        match tally.error {
+            Some(error) => Err(error),
+            None => Ok(WorkerReport { end, ..tally.report }),
+        }
     }
 }
 
-/// Waits until `flag` is true or whoever could raise it is gone. Cancel-safe.
-pub(crate) async fn raised(flag: &mut watch::Receiver<bool>) {
-    let _ = flag.wait_for(|raised| *raised).await;
+/// What slots have done.
+#[derive(Default)]
+struct Tally {
+    report: WorkerReport,
+    /// The first.
+    error: Option<WorkerError>,
+}
+
+impl Tally {
+    fn add(&mut self, slot: Result<(WorkerReport, Result<(), WorkerError>), tokio::task::JoinError>) {
+        let (report, result) = slot.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        self.report.add(&report);
+        if let Err(error) = result {
+            self.error.get_or_insert(error);
+        }
+    }
 }

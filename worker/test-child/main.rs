@@ -1,10 +1,24 @@
 //! Children for the worker's tests: `real THREADS` is the real one; the others play one part each, over the real pipe.
 //!
-//! A played child makes chunks of text, `Embed.rows` of them, one checkpoint each, from the inputs' bytes. Parts:
-//! `plays`: to the end. `dies MARKER AT`: kills itself at chunk AT, once (MARKER remembers). `hangs AT`: waits at chunk AT
-//! until it is told to stop, and stops. `deaf AT`: waits at chunk AT for ever. `meets FIFO r|w`: goes on when its other
-//! half has come too, and makes other bytes than that. `fails`, `unable`, `panics`: says so, or does so. `mute`: exits
-//! before it greets.
+//! A played child makes chunks of text, `Embed.rows` of them, one checkpoint each, from the inputs' bytes; a no-op is
+//! nothing. Parts:
+//!
+//! | part | what it does |
+//! |---|---|
+//! | `plays` | goes to the end |
+//! | `talks` | as well, and says so on standard error |
+//! | `dies MARKER AT` | kills itself at chunk AT, once (MARKER remembers) |
+//! | `hangs AT` | waits at chunk AT until it is told to stop, and stops |
+//! | `quits AT` | the same, but ends instead of saying that it stopped |
+//! | `deaf AT` | waits at chunk AT for ever |
+//! | `freezes AT` | stops itself at chunk AT by a signal |
+//! | `waits FIFO AT` | waits at chunk AT until somebody opens FIFO, and goes on, told to stop or not |
+//! | `meets FIFO r\|w` | goes on when its other half has come too, and makes other bytes than that |
+//! | `eats MIB` | takes so much memory and waits for ever |
+//! | `fails`, `unable`, `panics` | says so, or does so |
+//! | `leaves MARKER` | ends when it has greeted, once |
+//! | `shy` | never greets |
+//! | `mute` | exits before it greets |
 
 use std::fs;
 use std::io::{stdin, stdout};
@@ -25,9 +39,15 @@ fn main() -> ExitCode {
             eprintln!("cannot find the library");
             return ExitCode::from(7);
         }
+        ["shy"] => wait_for_ever(),
         _ => {}
     }
     send(&FromChild::Hello { profiles: profiles() });
+    if let ["leaves", marker] = args.as_slice()
+        && fs::File::create_new(marker).is_ok()
+    {
+        return ExitCode::SUCCESS;
+    }
     while let Some(message) = receive() {
         let ToChild::Run(task) = message else { panic!("expected a task, got {message:?}") };
         let answer = play(&args, &task);
@@ -37,7 +57,11 @@ fn main() -> ExitCode {
 }
 
 fn play(args: &[&str], task: &Task) -> FromChild {
-    let Spec::Embed(spec) = &task.spec else { panic!("played children embed") };
+    let spec = match &task.spec {
+        Spec::Embed(spec) => spec,
+        Spec::Noop(_) => return FromChild::Done(Box::default()),
+        other => panic!("played children embed: {other:?}"),
+    };
     let at = args.last().and_then(|at| at.parse::<u64>().ok());
     let mut done = Done::default();
     for row in 0..spec.rows {
@@ -54,13 +78,20 @@ fn play(args: &[&str], task: &Task) -> FromChild {
                 eprintln!("about to die");
                 let _ = kill_process(getpid(), Signal::KILL);
             }
-            ["hangs", _] if at == Some(row) => match receive() {
+            ["hangs" | "quits", _] if at == Some(row) => match receive() {
+                Some(ToChild::Stop) if args[0] == "quits" => std::process::exit(0),
                 Some(ToChild::Stop) => return FromChild::Stopped,
                 other => panic!("expected a stop, got {other:?}"),
             },
-            ["deaf", _] if at == Some(row) => loop {
-                std::thread::park();
-            },
+            ["deaf", _] if at == Some(row) => wait_for_ever(),
+            ["freezes", _] if at == Some(row) => kill_process(getpid(), Signal::STOP).expect("it is ours"),
+            ["waits", fifo, _] if at == Some(row) => drop(fs::File::open(fifo).expect("the fifo is there")),
+            ["eats", mib] => {
+                let eaten = vec![1u8; mib.parse::<usize>().expect("a number of MiB") << 20];
+                std::hint::black_box(&eaten);
+                wait_for_ever()
+            }
+            ["talks"] => eprintln!("I make chunk {row}"),
             _ => {}
         }
         let name = format!("chunk/{row:09}");
@@ -83,9 +114,19 @@ fn make_chunk(task: &Task, name: &str, salt: &str) {
     let path = task.scratch.join(name.replace('/', "-"));
     fs::write(&path, text).expect("scratch can be written");
     send(&FromChild::Checkpoint { name: name.to_owned(), path });
-    match receive() {
-        Some(ToChild::Kept { name: kept }) => assert_eq!(kept, name),
-        other => panic!("expected that {name} is kept, got {other:?}"),
+    loop {
+        match receive() {
+            Some(ToChild::Kept { name: kept }) => return assert_eq!(kept, name),
+            // Only `hangs` and `quits` heed it.
+            Some(ToChild::Stop) => {}
+            other => panic!("expected that {name} is kept, got {other:?}"),
+        }
+    }
+}
+
+fn wait_for_ever() -> ! {
+    loop {
+        std::thread::park();
     }
 }
 

@@ -4,8 +4,11 @@
 //! The suites know no clock: leases of no length expire at once. So they run unchanged against real servers.
 
 mod ledger;
+pub mod points;
 mod queue;
+pub mod s3;
 pub mod samples;
+pub mod servers;
 mod store;
 
 pub use ledger::ledger;

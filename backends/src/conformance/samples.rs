@@ -1,18 +1,20 @@
 //! Small values to put into the services.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Nonce, Verdict};
 use bitsweep_proto::codec::Codec;
 use bitsweep_proto::job::{Class, Compress, Kind, Retrieve, Spec};
 use bitsweep_proto::lock::{LOCK_VERSION, Lock};
-use bitsweep_proto::outcome::{Cost, Item, OUTCOME_VERSION, Outcome, Produced, Provenance};
+use bitsweep_proto::outcome::{Cost, Item, OUTCOME_VERSION, Outcome, Produced, Provenance, Rates};
 use bitsweep_proto::plan::{From, Input, PLAN_VERSION, Plan, PlannedCell, PlannedJob};
 use bitsweep_proto::profile::{Profile, Profiles};
 use bitsweep_proto::wire::Ticket;
-use bitsweep_proto::{Cell, Digest, JobKey, Work};
+use bitsweep_proto::worker::{Offer, WorkerCard};
+use bitsweep_proto::{Cell, Digest, JobKey, Track, Work};
 
-use crate::ledger::Offer;
+use crate::ledger::Heartbeat;
 
 /// A digest for each number.
 pub fn digest(number: u64) -> Digest {
@@ -42,7 +44,27 @@ pub fn profiles() -> Profiles {
 
 /// What a worker offers that can run everything.
 pub fn offer() -> Offer {
-    Offer { kinds: Kind::ALL.to_vec(), profiles: profiles() }
+    Offer {
+        kinds: Kind::ALL.map(|kind| (kind, kind.code_version())).to_vec(),
+        profiles: profiles(),
+        device: "cpu".to_owned(),
+        device_memory_bytes: None,
+    }
+}
+
+/// A worker for each number.
+pub fn worker(number: u64) -> WorkerCard {
+    WorkerCard {
+        id: nonce(number),
+        host: format!("host-{number}"),
+        process: 1,
+        version: "0.1.0".to_owned(),
+        classes: vec![Class::Cpu],
+        slots: 2,
+        busy: 0,
+        offer: offer(),
+        leaving: false,
+    }
 }
 
 fn spec() -> Spec {
@@ -52,8 +74,28 @@ fn spec() -> Spec {
 /// Work that needs the search profile, for each number.
 pub fn work(number: u64) -> Work {
     let fields = spec().fields(&profiles());
-    let profile = Some(profiles().search);
-    Work { key: JobKey(digest(number)), spec: spec(), fields, inputs: Vec::new(), profile, generation: 0 }
+    Work {
+        key: JobKey(digest(number)),
+        spec: spec(),
+        fields,
+        inputs: Vec::new(),
+        profile: Some(profiles().search),
+        generation: 0,
+        device_memory_bytes: 0,
+        traceparent: String::new(),
+    }
+}
+
+/// A sign of life of an attempt on the first generation of a job, for an hour.
+pub fn heartbeat(key: u64, attempt: u64) -> Heartbeat {
+    Heartbeat {
+        key: JobKey(digest(key)),
+        attempt: nonce(attempt),
+        generation: 0,
+        lease: Duration::from_secs(3600),
+        done: 1,
+        total: 2,
+    }
 }
 
 /// The outcome of a job by an attempt, with one blob.
@@ -84,6 +126,8 @@ pub fn start(key: u64, attempt: u64) -> AttemptStart {
         process: 1,
         started_at: 1_000 + attempt,
         checkpoints_found: 0,
+        device: "cpu".to_owned(),
+        rates: Rates::default(),
     }
 }
 
@@ -104,7 +148,7 @@ pub fn end(key: u64, attempt: u64, verdict: Verdict) -> AttemptEnd {
 pub fn plan(name: &str, imported: Digest) -> Plan {
     let input = |name: &str, from| Input { name: name.to_owned(), item: String::new(), from };
     let retrieve = Retrieve { codec: Codec::Int8, dim: 4, depth: 10, ignore_identical_ids: false };
-    let job = |spec, inputs| PlannedJob { key: JobKey(digest(0)), spec, inputs, tier: 1 };
+    let job = |spec, inputs| PlannedJob { key: JobKey(digest(0)), spec, inputs, tier: 1, track: Track::Core };
     let mut plan = Plan {
         version: PLAN_VERSION,
         name: name.to_owned(),
@@ -112,11 +156,13 @@ pub fn plan(name: &str, imported: Digest) -> Plan {
         lock: Lock { version: LOCK_VERSION, models: BTreeMap::new(), datasets: BTreeMap::new() },
         profiles: profiles(),
         measures: Vec::new(),
-        cells: vec![PlannedCell { cell: Cell::retrieval("m", name, Codec::Int8), tier: 1, job: 1 }],
+        cells: vec![PlannedCell { cell: Cell::retrieval("m", name, Codec::Int8), tier: 1, track: Track::Core, job: 1 }],
         jobs: vec![
             job(spec(), vec![input("documents", From::Blob(imported))]),
             job(Spec::Retrieve(retrieve), vec![input("index", From::Job(0))]),
         ],
+        gates: Vec::new(),
+        budgets: Vec::new(),
     };
     for index in 0..2 {
         plan.jobs[index as usize].key = plan.fields(index).key();

@@ -3,17 +3,19 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bitsweep_proto::attempt::Verdict;
+use bitsweep_proto::control::Action;
 use bitsweep_proto::outcome::Item;
-use bitsweep_proto::{Digest, JobKey};
+use bitsweep_proto::{Digest, JobKey, SweepId};
 use bytes::Bytes;
 use object_store::ObjectStore;
 
-use super::samples::{digest, end, outcome, plan, start};
+use super::samples::{digest, end, nonce, outcome, plan, start};
 use crate::BackendError;
 use crate::store::faults::{Fault, Faulty};
-use crate::store::{Put, Store};
+use crate::store::{GcOptions, Put, Store};
 
 /// Runs the suite. `make` gives an empty object store, and its folder where it has one. Panics where one misbehaves.
 pub async fn store(make: impl AsyncFn() -> (Arc<dyn ObjectStore>, Option<std::path::PathBuf>)) {
@@ -34,9 +36,20 @@ pub async fn store(make: impl AsyncFn() -> (Arc<dyn ObjectStore>, Option<std::pa
     newest_sweep_is_the_last_submitted(&fresh().await.0).await;
     lock_is_held_once(&fresh().await.0);
     gc_keeps_what_plans_need(&fresh().await.0).await;
+    gc_spares_the_young(&fresh().await.0).await;
+    decisions_are_numbered(fresh().await.0).await;
+    logs_read_back(&fresh().await.0).await;
+    lost_answers_change_nothing(fresh().await).await;
+    let (objects, folder) = make().await;
+    the_id_is_one_for_all(objects, folder).await;
     full_and_read_only_are_refusals(fresh().await).await;
     let (objects, folder) = make().await;
     overwriting_is_found_out(objects, folder).await;
+}
+
+/// A collection while nobody is at work.
+fn now(dry_run: bool) -> GcOptions {
+    GcOptions { dry_run, min_age: Duration::ZERO }
 }
 
 fn key(number: u64) -> JobKey {
@@ -139,8 +152,17 @@ async fn bad_blobs_are_told((store, faulty): (Store, Faulty)) {
         faulty.set(vec![Fault::CorruptOnce("blobs/".to_owned())]);
         assert_eq!(store.read_blob(&blob).await.unwrap(), &b"some content"[..]);
     }
-    faulty.set(vec![Fault::FailGet("blobs/".to_owned())]);
-    assert!(store.fetch_blob(&blob).await.unwrap_err().is_retryable());
+    for failing in ["fail-get=blobs/", "at=after:get:*:cut:blobs/", "at=after:get:1:error"] {
+        faulty.set(Fault::parse_list(failing).unwrap());
+        assert!(store.check_blob(&blob).await.unwrap_err().is_retryable(), "{failing}");
+    }
+    faulty.set(Fault::parse_list("at=after:get:*:drip-1:blobs/").unwrap());
+    store.check_blob(&blob).await.unwrap();
+    // Whatever this machine has of it, it is the store's that is checked.
+    faulty.set(Vec::new());
+    store.fetch_blob(&blob).await.unwrap();
+    store.delete_blob(&blob).await.unwrap();
+    assert!(matches!(store.check_blob(&blob).await, Err(BackendError::Missing { .. })));
 }
 
 async fn bad_records_are_told((store, faulty): (Store, Faulty)) {
@@ -261,17 +283,21 @@ async fn gc_keeps_what_plans_need(store: &Store) {
     store.put_checkpoint(open, &item(blob("checkpoint").await)).await.unwrap();
     store.put_outcome(&outcome(gone, 0, 2, blob("index of the dropped").await)).await.unwrap();
     store.put_attempt_start(&bitsweep_proto::AttemptStart { key: gone, ..start(0, 0) }).await.unwrap();
+    store.put_log(gone, (&nonce(0), 0), Bytes::from_static(b"log")).await.unwrap();
+    store.put_log(open, (&nonce(0), 0), Bytes::from_static(b"log")).await.unwrap();
+    store.control(dropped_id, Action::Cancel).await.unwrap();
+    store.control(kept_id, Action::Cancel).await.unwrap();
     blob("of nobody").await;
     let lock = store.lock().unwrap();
-    let first = store.gc(&lock, &[], true).await.unwrap();
+    let first = store.gc(&lock, &[], now(true)).await.unwrap();
     assert_eq!(first.removed, 4, "revoked blob, late checkpoint with its blob, blob of nobody");
-    let counted = store.gc(&lock, &[dropped_id], true).await.unwrap();
-    assert_eq!(counted.removed, 4 + 4, "and the dropped: import, outcome with its blob, attempt");
+    let counted = store.gc(&lock, &[dropped_id], now(true)).await.unwrap();
+    assert_eq!(counted.removed, 4 + 6, "and the dropped: import, outcome with its blob, attempt, log, control");
     assert!(counted.bytes > first.bytes && first.bytes > 0);
     assert_eq!(store.plan(&dropped_id).await.unwrap(), dropped, "so far it was only counted");
-    assert_eq!(store.gc(&lock, &[dropped_id], false).await.unwrap(), counted);
+    assert_eq!(store.gc(&lock, &[dropped_id], now(false)).await.unwrap(), counted);
     assert!(matches!(store.plan(&dropped_id).await, Err(BackendError::Missing { .. })));
-    let again = store.gc(&lock, &[], false).await.unwrap();
+    let again = store.gc(&lock, &[], now(false)).await.unwrap();
     assert_eq!((again.kept, again.removed, again.bytes), (counted.kept, 0, 0));
     for (text, stays) in
         [("imported", true), ("index", true), ("checkpoint", true), ("imported too", false), ("lost", false)]
@@ -283,6 +309,108 @@ async fn gc_keeps_what_plans_need(store: &Store) {
     assert_eq!(store.outcome(gone).await.unwrap(), None);
     assert_eq!(store.checkpoints(open).await.unwrap().len(), 1);
     assert!(store.tried().await.unwrap().is_empty());
+    assert_eq!((store.logs(open).await.unwrap(), store.logs(gone).await.unwrap()), (vec![nonce(0)], Vec::new()));
+    assert_eq!(store.controls(&kept_id).await.unwrap().len(), 1);
+    assert!(store.controls(&dropped_id).await.unwrap().is_empty());
+}
+
+async fn gc_spares_the_young(store: &Store) {
+    let nobodys = store.put_blob(Bytes::from_static(b"of nobody")).await.unwrap();
+    store.put_outcome(&outcome(key(0), 0, 0, nobodys)).await.unwrap();
+    let lock = store.lock().unwrap();
+    let shared = GcOptions { dry_run: false, min_age: Duration::from_secs(60) };
+    let report = store.gc(&lock, &[], shared).await.unwrap();
+    assert_eq!((report.removed, report.bytes, report.young), (0, 0, 2));
+    assert!(store.has_blob(&nobodys).await.unwrap() && store.outcome(key(0)).await.unwrap().is_some());
+    assert_eq!(store.gc(&lock, &[], now(false)).await.unwrap().removed, 2);
+    assert!(!store.has_blob(&nobodys).await.unwrap());
+}
+
+async fn decisions_are_numbered(store: Store) {
+    let (sweep, other) = (SweepId(digest(1)), SweepId(digest(2)));
+    assert!(store.controls(&sweep).await.unwrap().is_empty());
+    let decisions: Vec<_> = (0..12)
+        .map(|number| {
+            let store = store.clone();
+            let action = Action::Retry { forgiven: vec![nonce(number)] };
+            tokio::spawn(async move { store.control(sweep, action).await.unwrap() })
+        })
+        .collect();
+    let mut made = Vec::new();
+    for decision in decisions {
+        made.push(decision.await.unwrap());
+    }
+    made.sort_by_key(|control| control.number);
+    assert_eq!(made.iter().map(|control| control.number).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
+    store.control(other, Action::Cancel).await.unwrap();
+    assert_eq!(store.controls(&sweep).await.unwrap(), made);
+    assert_eq!(store.controls(&other).await.unwrap()[0].action, Action::Cancel);
+}
+
+async fn logs_read_back(store: &Store) {
+    let (key, attempt) = (key(0), nonce(1));
+    assert!(store.logs(key).await.unwrap().is_empty());
+    assert!(store.log(key, &attempt).await.unwrap().is_empty());
+    for part in (0..12).rev() {
+        for _ in 0..2 {
+            let text = Bytes::from(format!("line {part}\n"));
+            store.put_log(key, (&attempt, part), text).await.unwrap();
+        }
+    }
+    store.put_log(key, (&nonce(0), 0), Bytes::from_static(b"other")).await.unwrap();
+    let expected: String = (0..12).map(|part| format!("line {part}\n")).collect();
+    assert_eq!(store.log(key, &attempt).await.unwrap(), expected);
+    assert_eq!(store.logs(key).await.unwrap(), [nonce(0), nonce(1)]);
+}
+
+/// Each write is carried out, and its answer lost; whoever made it makes it again.
+async fn lost_answers_change_nothing((store, faulty): (Store, Faulty)) {
+    let lose = |what: &str| faulty.set(Fault::parse_list(&format!("at=after:{what}")).unwrap());
+    let sweep = SweepId(digest(1));
+    let item = Item { name: "chunk/0".to_owned(), blob: digest(1), bytes: 1 };
+    let committed = outcome(key(0), 0, 0, digest(1));
+    lose("create:1:error:outcomes/");
+    assert!(store.put_outcome(&committed).await.unwrap_err().is_retryable());
+    assert_eq!(store.put_outcome(&committed).await.unwrap(), Put::Created);
+    lose("create:1:error:attempts/");
+    assert!(store.put_attempt_end(&end(0, 0, Verdict::Committed)).await.unwrap_err().is_retryable());
+    store.put_attempt_end(&end(0, 0, Verdict::Committed)).await.unwrap();
+    lose("create:1:error:checkpoints/");
+    assert!(store.put_checkpoint(key(0), &item).await.unwrap_err().is_retryable());
+    assert_eq!(store.put_checkpoint(key(0), &item).await.unwrap(), item);
+    lose("create:1:error:plans/");
+    assert!(store.put_plan(&plan("a", digest(1))).await.unwrap_err().is_retryable());
+    store.put_plan(&plan("a", digest(1))).await.unwrap();
+    lose("put:1:error:blobs/");
+    assert!(store.put_blob(Bytes::from_static(b"x")).await.unwrap_err().is_retryable());
+    store.put_blob(Bytes::from_static(b"x")).await.unwrap();
+    lose("create:1:error:controls/");
+    assert!(store.control(sweep, Action::Cancel).await.unwrap_err().is_retryable());
+    store.control(sweep, Action::Cancel).await.unwrap();
+    faulty.set(Vec::new());
+    assert_eq!(store.known().await.unwrap().outcomes.len(), 1);
+    assert_eq!(store.attempts(key(0)).await.unwrap().ends.len(), 1);
+    assert_eq!(store.checkpoints(key(0)).await.unwrap().len(), 1);
+    assert_eq!(store.sweeps().await.unwrap().len(), 1);
+    assert!(store.controls(&sweep).await.unwrap().iter().all(|control| control.action == Action::Cancel));
+}
+
+async fn the_id_is_one_for_all(objects: Arc<dyn ObjectStore>, folder: Option<std::path::PathBuf>) {
+    let opens: Vec<_> = (0..8)
+        .map(|_| {
+            let (objects, folder) = (Arc::clone(&objects), folder.clone());
+            tokio::spawn(async move { Store::with_objects(objects, folder).await.unwrap().id().to_owned() })
+        })
+        .collect();
+    let mut ids = BTreeSet::new();
+    for open in opens {
+        ids.insert(open.await.unwrap());
+    }
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let id = ids.pop_first().unwrap();
+    assert!(id.len() == 16 && id.bytes().all(|digit| digit.is_ascii_hexdigit()), "{id}");
+    let read_only: Arc<dyn ObjectStore> = Arc::new(Faulty::new(objects, vec![Fault::ReadOnly]));
+    assert_eq!(Store::with_objects(read_only, folder).await.unwrap().id(), id);
 }
 
 async fn full_and_read_only_are_refusals((store, faulty): (Store, Faulty)) {

@@ -48,8 +48,8 @@ impl InProcessQueue {
 
 #[async_trait]
 impl Queue for InProcessQueue {
-    async fn publish(&self, ticket: Ticket) -> Result<(), BackendError> {
-        self.push(ticket);
+    async fn publish(&self, tickets: &[Ticket]) -> Result<(), BackendError> {
+        tickets.iter().for_each(|ticket| self.push(ticket.clone()));
         Ok(())
     }
 

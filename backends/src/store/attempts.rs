@@ -22,12 +22,12 @@ pub struct Attempts {
 impl Store {
     /// Puts the start of an attempt on record. Idempotent.
     pub async fn put_attempt_start(&self, start: &AttemptStart) -> Result<(), BackendError> {
-        self.objects.create_record(&layout::attempt_start(start.key, &start.attempt), start).await.map(|_| ())
+        self.create_noted(&layout::attempt_start(start.key, &start.attempt), start).await.map(|_| ())
     }
 
     /// Puts the end of an attempt on record. Idempotent: the first that was put stays.
     pub async fn put_attempt_end(&self, end: &AttemptEnd) -> Result<(), BackendError> {
-        self.objects.create_record(&layout::attempt_end(end.key, &end.attempt), end).await.map(|_| ())
+        self.create_noted(&layout::attempt_end(end.key, &end.attempt), end).await.map(|_| ())
     }
 
     /// The attempts on one job. Damaged records are left out with a warning: they count for retries and costs, and

@@ -1,14 +1,21 @@
 //! What went wrong below, as something that a person can act on.
 
+mod remote;
+
 use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::error::{BackendError, Service};
 
+pub(super) use remote::{absent, at_first, is_conflict, is_without_answer, of_conflict, whole};
+
 /// The error of an object store called `name`.
 pub(super) fn of(name: &str, error: object_store::Error) -> BackendError {
     use object_store::Error as E;
+    if let Some(answer) = remote::Answer::of(&error) {
+        return answer.into_error(name);
+    }
     if let Some(io) = cause::<io::Error>(&error)
         && !matches!(error, E::NotFound { .. } | E::AlreadyExists { .. })
     {
@@ -30,6 +37,12 @@ pub(super) fn of(name: &str, error: object_store::Error) -> BackendError {
 pub(super) fn of_file(path: &Path, error: io::Error) -> BackendError {
     let (kind, code) = (error.kind(), error.raw_os_error());
     of_kind(&path.display().to_string(), (kind, code), Box::new(error))
+}
+
+/// Whether the disk is full, as far as the error tells.
+pub(super) fn is_full(error: &BackendError) -> bool {
+    let BackendError::Refused { source: Some(source), .. } = error else { return false };
+    cause::<io::Error>(source.as_ref()).is_some_and(|io| io.kind() == ErrorKind::StorageFull)
 }
 
 /// The first error of type `E` among `error` and what caused it.

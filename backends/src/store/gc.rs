@@ -1,22 +1,48 @@
 //! Garbage: what no plan needs.
 //!
-//! Roots are all plans; [`Store::forget`] takes one away. Kept are: what plans import; outcomes, revocations and attempts
-//! of planned jobs; the blobs of their outcomes that count; the checkpoints of those that are not done, with their blobs.
+//! Roots are all plans; [`Store::forget`] takes one away. Kept are: what plans import, and what was decided about them;
+//! outcomes, revocations, attempts and logs of planned jobs; the blobs of their outcomes that count; the checkpoints of
+//! those that are not done, with their blobs.
 //!
 //! Things go in an order that a kill in between cannot turn into a lie: outcomes before the revocations that disown
 //! them, records before the blobs that they name.
+//!
+//! **Where workers are at work meanwhile** a blob is put before the record that names it, and an outcome that no plan
+//! needs now may be needed by the plan that is submitted next. So nothing goes that is younger than
+//! [`GcOptions::min_age`], and whoever puts a blob that is there already makes it young again when it is older than an
+//! hour ([`Store::put_blob`]). That age must therefore be longer, by more than an hour and by what the clocks differ, than
+//! the longest time between the putting of a blob and of its record: [`SHARED_MIN_AGE`] is. Where an outcome goes although
+//! a new plan has just counted on it, its job runs again.
+//!
+//! A store that is no folder can be locked against others in the same process only, so there the age is *all* that makes a
+//! collection safe. Parts of uploads that a killed worker never ended are not listed by any object store's ordinary
+//! interface: give the bucket a rule that ends them (S3: `AbortIncompleteMultipartUpload` after a day).
 
 use std::collections::HashSet;
 use std::path::{Path as FilePath, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use bitsweep_proto::plan::From;
 use bitsweep_proto::{Digest, JobKey, Plan, SweepId};
 use futures::TryStreamExt;
+use object_store::ObjectMeta;
 use object_store::path::Path;
 
-use super::layout::{self, ATTEMPTS, BLOBS, CHECKPOINTS, OUTCOMES, REVOKED};
+use super::layout::{self, ATTEMPTS, BLOBS, CHECKPOINTS, CONTROLS, LOGS, OUTCOMES, REVOKED};
 use super::{Known, Store, StoreLock, failure, in_background};
 use crate::error::BackendError;
+
+/// The least age of what goes while workers may be at work.
+pub const SHARED_MIN_AGE: Duration = Duration::from_secs(48 * 3600);
+
+/// How to collect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GcOptions {
+    /// Only counts.
+    pub dry_run: bool,
+    /// What is younger stays. May be zero only where nobody is at work: see [`Store::gc_min_age`].
+    pub min_age: Duration,
+}
 
 /// What a collection kept and removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,11 +53,14 @@ pub struct GcReport {
     pub removed: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Objects that nobody needs, but too young to be removed.
+    pub young: u64,
 }
 
 /// What is needed.
 #[derive(Default)]
 struct Roots {
+    sweeps: HashSet<SweepId>,
     jobs: HashSet<JobKey>,
     blobs: HashSet<Digest>,
 }
@@ -57,11 +86,50 @@ impl Roots {
 }
 
 impl Store {
-    /// Removes what no plan needs but those of `forget`, which are forgotten. With `dry_run` it only counts. The lock says
-    /// that no run is under way: its newest blobs have no record yet.
-    pub async fn gc(&self, lock: &StoreLock, forget: &[SweepId], dry_run: bool) -> Result<GcReport, BackendError> {
+    /// The age that is right for a collection by whoever has the lock and no worker of his own at work: none in a folder,
+    /// [`SHARED_MIN_AGE`] elsewhere, where workers take no notice of the lock. A coordinator whose workers share a folder
+    /// takes the latter too.
+    pub fn gc_min_age(&self) -> Duration {
+        if self.folder().is_some() { Duration::ZERO } else { SHARED_MIN_AGE }
+    }
+
+    /// Removes what no plan needs but those of `forget`, which are forgotten. The lock keeps runs away; workers, and
+    /// everybody where the store is no folder, are kept safe by the age of what goes alone: see the module.
+    pub async fn gc(&self, lock: &StoreLock, forget: &[SweepId], options: GcOptions) -> Result<GcReport, BackendError> {
         let mut roots = Roots::default();
-        for sweep in self.sweeps().await?.iter().filter(|sweep| !forget.contains(sweep)) {
+        self.add_plans(&mut roots, forget).await?;
+        for sweep in forget.iter().filter(|_| !options.dry_run) {
+            self.forget(lock, sweep).await?;
+        }
+        let known = self.known().await?;
+        self.add_outcomes(&mut roots, &known).await?;
+        self.add_checkpoints(&mut roots, &known).await?;
+        // What was submitted meanwhile counts too.
+        self.add_plans(&mut roots, forget).await?;
+        let planned = |key| roots.jobs.contains(&key);
+        let unfinished = |key| planned(key) && !known.outcomes.contains_key(&key);
+        let before = SystemTime::now().checked_sub(options.min_age).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut sieve = Sieve { store: self, dry_run: options.dry_run, before, report: GcReport::default() };
+        self.note_change();
+        sieve.sift(CHECKPOINTS, |at| layout::read_job(at).is_none_or(unfinished)).await?;
+        sieve.sift(OUTCOMES, |at| layout::read_generation(at).is_none_or(|(key, _)| planned(key))).await?;
+        sieve.sift(REVOKED, |at| layout::read_generation(at).is_none_or(|(key, _)| planned(key))).await?;
+        sieve.sift(ATTEMPTS, |at| layout::read_job(at).is_none_or(planned)).await?;
+        sieve.sift(LOGS, |at| layout::read_job(at).is_none_or(planned)).await?;
+        sieve.sift(CONTROLS, |at| layout::read_control_sweep(at).is_none_or(|id| roots.sweeps.contains(&id))).await?;
+        sieve.sift(BLOBS, |at| layout::read_blob(at).is_none_or(|blob| roots.blobs.contains(&blob))).await?;
+        sieve.remove_left_behind().await?;
+        self.note_change();
+        Ok(sieve.report)
+    }
+
+    /// What all plans need that were not looked at yet and are not to be forgotten.
+    async fn add_plans(&self, roots: &mut Roots, forget: &[SweepId]) -> Result<(), BackendError> {
+        let sweeps = self.sweeps().await?;
+        for sweep in sweeps.iter().filter(|sweep| !forget.contains(sweep)) {
+            if !roots.sweeps.insert(*sweep) {
+                continue;
+            }
             match self.plan(sweep).await {
                 Ok(plan) => roots.add(&plan),
                 Err(BackendError::Damaged { what, .. }) => {
@@ -72,22 +140,7 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
-        for sweep in forget.iter().filter(|_| !dry_run) {
-            self.forget(lock, sweep).await?;
-        }
-        let known = self.known().await?;
-        self.add_outcomes(&mut roots, &known).await?;
-        self.add_checkpoints(&mut roots, &known).await?;
-        let planned = |key| roots.jobs.contains(&key);
-        let unfinished = |key| planned(key) && !known.outcomes.contains_key(&key);
-        let mut sieve = Sieve { store: self, dry_run, report: GcReport::default() };
-        sieve.sift(CHECKPOINTS, |at| layout::read_job(at).is_none_or(unfinished)).await?;
-        sieve.sift(OUTCOMES, |at| layout::read_generation(at).is_none_or(|(key, _)| planned(key))).await?;
-        sieve.sift(REVOKED, |at| layout::read_generation(at).is_none_or(|(key, _)| planned(key))).await?;
-        sieve.sift(ATTEMPTS, |at| layout::read_job(at).is_none_or(planned)).await?;
-        sieve.sift(BLOBS, |at| layout::read_blob(at).is_none_or(|blob| roots.blobs.contains(&blob))).await?;
-        sieve.remove_left_behind().await?;
-        Ok(sieve.report)
+        Ok(())
     }
 
     /// The blobs of the outcomes that count of planned jobs.
@@ -116,6 +169,8 @@ impl Store {
 struct Sieve<'a> {
     store: &'a Store,
     dry_run: bool,
+    /// What was put later stays.
+    before: SystemTime,
     report: GcReport,
 }
 
@@ -126,22 +181,27 @@ impl Sieve<'_> {
         while let Some(meta) = listed.try_next().await? {
             if keep(&meta.location) {
                 self.report.kept += 1;
+            } else if self.is_young(&meta) {
+                self.report.young += 1;
             } else {
                 self.report.removed += 1;
                 self.report.bytes += meta.size;
                 remove.push(meta.location);
             }
         }
-        for at in remove.iter().filter(|_| !self.dry_run) {
-            self.store.objects.delete(at).await?;
-        }
-        Ok(())
+        if self.dry_run { Ok(()) } else { self.store.objects.delete_all(remove).await }
+    }
+
+    fn is_young(&self, meta: &ObjectMeta) -> bool {
+        SystemTime::from(meta.last_modified) > self.before
     }
 
     /// Removes what killed processes left of their writes.
     async fn remove_left_behind(&mut self) -> Result<(), BackendError> {
         let Some(root) = self.store.shared.folder.clone() else { return Ok(()) };
-        let found = in_background(move || find_left_behind(&root).map_err(|error| failure::of_file(&root, error)));
+        let before = self.before;
+        let found =
+            in_background(move || find_left_behind(&root, before).map_err(|error| failure::of_file(&root, error)));
         for (path, bytes) in found.await? {
             self.report.removed += 1;
             self.report.bytes += bytes;
@@ -153,8 +213,8 @@ impl Sieve<'_> {
     }
 }
 
-/// Files that killed processes left in the store, with their sizes. Folders that are not the store's are let alone.
-fn find_left_behind(root: &FilePath) -> std::io::Result<Vec<(PathBuf, u64)>> {
+/// Files that processes left in the store before then, with their sizes. Folders that are not the store's are let alone.
+fn find_left_behind(root: &FilePath, before: SystemTime) -> std::io::Result<Vec<(PathBuf, u64)>> {
     let (mut found, mut folders) = (Vec::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder)? {
@@ -165,7 +225,10 @@ fn find_left_behind(root: &FilePath) -> std::io::Result<Vec<(PathBuf, u64)>> {
                     folders.push(entry.path());
                 }
             } else if layout::is_left_behind(&name.to_string_lossy()) {
-                found.push((entry.path(), entry.metadata()?.len()));
+                let meta = entry.metadata()?;
+                if meta.modified()? <= before {
+                    found.push((entry.path(), meta.len()));
+                }
             }
         }
     }

@@ -11,12 +11,27 @@ pub(super) const OUTCOMES: &str = "outcomes";
 pub(super) const REVOKED: &str = "revoked";
 pub(super) const CHECKPOINTS: &str = "checkpoints";
 pub(super) const ATTEMPTS: &str = "attempts";
+pub(super) const LOGS: &str = "logs";
+pub(super) const CONTROLS: &str = "controls";
+/// Not for records: what it holds may be deleted at any time.
+pub(super) const INDEX: &str = "index";
 
 /// All of the above.
-pub(super) const FOLDERS: [&str; 7] = [BLOBS, PLANS, SUBMISSIONS, OUTCOMES, REVOKED, CHECKPOINTS, ATTEMPTS];
+pub(super) const FOLDERS: [&str; 10] =
+    [BLOBS, PLANS, SUBMISSIONS, OUTCOMES, REVOKED, CHECKPOINTS, ATTEMPTS, LOGS, CONTROLS, INDEX];
 
 pub(super) fn format() -> Path {
     Path::from("format.json")
+}
+
+/// The record that holds the store's id.
+pub(super) fn identity() -> Path {
+    Path::from("store.json")
+}
+
+/// Whether what lies there may be large: it is given the time that large things take.
+pub(super) fn may_be_large(at: &Path) -> bool {
+    [BLOBS, PLANS].iter().any(|folder| part(at, 0) == Some(folder))
 }
 
 pub(super) fn blob(digest: &Digest) -> Path {
@@ -43,7 +58,7 @@ pub(super) fn generation(folder: &str, key: JobKey, generation: u32) -> Path {
     generations(folder, key).join(format!("{generation}.json"))
 }
 
-/// All of one job, in [`CHECKPOINTS`] or [`ATTEMPTS`].
+/// All of one job, in [`CHECKPOINTS`], [`ATTEMPTS`] or [`LOGS`].
 pub(super) fn of_job(folder: &str, key: JobKey) -> Path {
     Path::from_iter([folder, &key.to_string()])
 }
@@ -58,6 +73,24 @@ pub(super) fn attempt_start(key: JobKey, attempt: &Nonce) -> Path {
 
 pub(super) fn attempt_end(key: JobKey, attempt: &Nonce) -> Path {
     of_job(ATTEMPTS, key).join(format!("{attempt}.end.json"))
+}
+
+/// All parts of the log of one attempt.
+pub(super) fn log(key: JobKey, attempt: &Nonce) -> Path {
+    of_job(LOGS, key).join(attempt.to_string())
+}
+
+pub(super) fn log_part(key: JobKey, attempt: &Nonce, part: u32) -> Path {
+    log(key, attempt).join(format!("{part}.txt"))
+}
+
+/// All controls of one sweep.
+pub(super) fn controls(id: &SweepId) -> Path {
+    Path::from_iter([CONTROLS, &id.to_string()])
+}
+
+pub(super) fn control(id: &SweepId, number: u64) -> Path {
+    controls(id).join(format!("{number}.json"))
 }
 
 /// The last part of a name without `.json`; `None` where it does not end so.
@@ -87,9 +120,27 @@ pub(super) fn read_generation(at: &Path) -> Option<(JobKey, u32)> {
     Some((JobKey(part(at, 2)?.parse().ok()?), stem(at)?.parse().ok()?))
 }
 
-/// The job of a checkpoint or an attempt.
+/// The job of a checkpoint, an attempt or a log.
 pub(super) fn read_job(at: &Path) -> Option<JobKey> {
     part(at, 1)?.parse().ok().map(JobKey)
+}
+
+/// The attempt of a folder of logs, or of what is in it.
+pub(super) fn read_log(at: &Path) -> Option<Nonce> {
+    part(at, 2).map(|attempt| Nonce(attempt.to_owned()))
+}
+
+pub(super) fn read_log_part(at: &Path) -> Option<u32> {
+    part(at, 3)?.strip_suffix(".txt")?.parse().ok()
+}
+
+/// The sweep of a control.
+pub(super) fn read_control_sweep(at: &Path) -> Option<SweepId> {
+    part(at, 1)?.parse().ok().map(SweepId)
+}
+
+pub(super) fn read_control(at: &Path) -> Option<u64> {
+    stem(at)?.parse().ok()
 }
 
 /// Whether a record of an attempt is the one of its end.
@@ -118,7 +169,15 @@ mod tests {
         assert_eq!(read_job(&checkpoint(key, "chunk/0")), Some(key));
         assert!(is_attempt_end(&attempt_end(key, &Nonce("n".to_owned()))));
         assert!(!is_attempt_end(&attempt_start(key, &Nonce("n".to_owned()))));
+        let part = log_part(key, &Nonce("n".to_owned()), 7);
+        assert_eq!(
+            (read_job(&part), read_log(&part), read_log_part(&part)),
+            (Some(key), Some(Nonce("n".to_owned())), Some(7))
+        );
+        let control = control(&sweep, 10);
+        assert_eq!((read_control_sweep(&control), read_control(&control)), (Some(sweep), Some(10)));
         assert_eq!(read_generation(&Path::from("outcomes/ab/cd/0.json")), None);
+        assert!(may_be_large(&blob(&digest)) && may_be_large(&plan(&sweep)) && !may_be_large(&control));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, Store, failure};
+use super::{Shared, Store, failure, identity};
 use crate::error::BackendError;
 
 /// Held by the only one who schedules or collects garbage in a store. Released when dropped, and by the system when the
@@ -17,13 +17,15 @@ use crate::error::BackendError;
 #[derive(Debug)]
 pub struct StoreLock {
     held: Held,
+    /// What the lock's file says of this holder, and no other's ever did.
+    token: String,
 }
 
 #[derive(Debug)]
 enum Held {
     /// The system's lock on this open file.
     File(File),
-    /// A flag in this process: stores that are not folders cannot be shared by processes yet.
+    /// A flag in this process: nobody can lock what is not a folder for another machine. The ledger says who leads there.
     Flag(Arc<Shared>),
 }
 
@@ -39,27 +41,49 @@ struct Holder {
     command: String,
     /// Seconds since 1970.
     since: u64,
+    /// Random.
+    #[serde(default)]
+    token: String,
 }
 
 impl Store {
     /// Who has the lock now, in words; `None` where nobody has.
     pub fn holder(&self) -> Option<String> {
+        let holder = self.held_by()?;
+        Some(holder.map_or("another bitsweep".to_owned(), |holder| holder.in_words()))
+    }
+
+    /// The token of whoever has the lock now.
+    pub(super) fn holder_token(&self) -> Option<String> {
+        self.held_by()?.map(|holder| holder.token)
+    }
+
+    /// `None` where nobody has the lock, `Some(None)` where he who has it does not say who he is.
+    fn held_by(&self) -> Option<Option<Holder>> {
         let path = self.shared.folder.as_ref()?.join("lock");
         let mut file = OpenOptions::new().read(true).open(path).ok()?;
         match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => {}
-            Ok(()) | Err(TryLockError::Error(_)) => return None,
+            Err(TryLockError::WouldBlock) => Some(Holder::read(&mut file)),
+            Ok(()) | Err(TryLockError::Error(_)) => None,
         }
-        Some(Holder::read(&mut file).map_or("another bitsweep".to_owned(), |holder| holder.in_words()))
     }
 
-    /// Takes the store's lock, or says who has it.
+    /// Takes the store's lock, or says who has it. It keeps away other processes where the store is a folder; elsewhere
+    /// only others in this process.
     pub fn lock(&self) -> Result<StoreLock, BackendError> {
+        let token = identity::random();
         match &self.shared.folder {
-            Some(folder) => lock_file(folder).map(|file| StoreLock { held: Held::File(file) }),
+            Some(folder) => lock_file(folder, &token).map(|file| StoreLock { held: Held::File(file), token }),
             None if self.shared.locked.swap(true, Ordering::AcqRel) => Err(in_use(None, self.objects.name())),
-            None => Ok(StoreLock { held: Held::Flag(Arc::clone(&self.shared)) }),
+            None => Ok(StoreLock { held: Held::Flag(Arc::clone(&self.shared)), token }),
         }
+    }
+}
+
+impl StoreLock {
+    /// What the lock's file says of this holder; `None` where there is no file.
+    pub(super) fn token(&self) -> Option<&str> {
+        matches!(self.held, Held::File(_)).then_some(self.token.as_str())
     }
 }
 
@@ -77,7 +101,7 @@ impl Drop for StoreLock {
     }
 }
 
-fn lock_file(folder: &Path) -> Result<File, BackendError> {
+fn lock_file(folder: &Path, token: &str) -> Result<File, BackendError> {
     let path = folder.join("lock");
     let failed = |error| failure::of_file(&path, error);
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -98,14 +122,14 @@ fn lock_file(folder: &Path) -> Result<File, BackendError> {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
     }
-    let text = serde_json::to_vec(&Holder::this_process()).expect("a holder is plain data");
+    let text = serde_json::to_vec(&Holder::this_process(token)).expect("a holder is plain data");
     // The lock holds without this text, so a full disk does not matter here.
     let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text));
     Ok(file)
 }
 
 impl Holder {
-    fn this_process() -> Self {
+    fn this_process(token: &str) -> Self {
         let mut arguments = std::env::args();
         let program = arguments.next().unwrap_or_default();
         let program =
@@ -118,6 +142,7 @@ impl Holder {
             host: if host.is_empty() { "this host".to_owned() } else { host.to_owned() },
             command: command.join(" ").chars().take(200).collect(),
             since: now(),
+            token: token.to_owned(),
         }
     }
 
@@ -182,7 +207,7 @@ mod tests {
     #[test]
     fn a_child_process_does_not_keep_the_lock() {
         let folder = tempfile::tempdir().unwrap();
-        let file = lock_file(folder.path()).unwrap();
+        let file = lock_file(folder.path(), "").unwrap();
         let mut command = std::process::Command::new("cat");
         let mut child =
             command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
@@ -190,7 +215,7 @@ mod tests {
         child.stdin.as_mut().unwrap().write_all(b"?").unwrap();
         child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         drop(file);
-        let again = lock_file(folder.path());
+        let again = lock_file(folder.path(), "");
         child.kill().unwrap();
         child.wait().unwrap();
         again.unwrap();

@@ -81,11 +81,18 @@ impl Store {
         };
         let bytes = record::encode(outcome).map_err(unfit)?;
         record::decode::<Outcome>(&bytes).map_err(|how| unfit(format!("{how:?}")))?;
-        if self.objects.create(&at, bytes).await? {
+        self.note_change();
+        let created = self.objects.create(&at, bytes).await;
+        self.note_change();
+        if created? {
             return Ok(Put::Created);
         }
         let existing = self.outcome_at(outcome.key, outcome.generation).await?;
-        let existing = existing.ok_or_else(|| BackendError::store_lacks(format!("{at}, which was there just now")))?;
+        let existing = existing.ok_or_else(|| BackendError::Unavailable {
+            service: crate::Service::Store,
+            message: format!("{at} was there and is gone; it is put again"),
+            source: None,
+        })?;
         Ok(if existing.attempt == outcome.attempt { Put::Created } else { Put::Existing(Box::new(existing)) })
     }
 
@@ -131,7 +138,7 @@ impl Store {
     /// Puts on record that this outcome no longer counts, for what it names is lost. Idempotent: the first reason stays.
     pub async fn revoke(&self, key: JobKey, generation: u32, reason: &str) -> Result<(), BackendError> {
         let record = Revocation { version: REVOCATION_VERSION, key, generation, reason: reason.to_owned() };
-        self.objects.create_record(&layout::generation(REVOKED, key, generation), &record).await.map(|_| ())
+        self.create_noted(&layout::generation(REVOKED, key, generation), &record).await.map(|_| ())
     }
 
     /// Why this outcome was revoked; `None` where it was not.

@@ -16,7 +16,7 @@ use bitsweep_proto::plan::{PLAN_VERSION, Plan};
 pub(super) trait Record: Serialize + DeserializeOwned {
     /// What it is, for messages.
     const WHAT: &'static str;
-    /// The version that is written, and the only one that is read so far.
+    /// The version that is written. Older ones are read too: what they lack has a default.
     const VERSION: u32;
     /// The version that it says.
     fn version(&self) -> u32;
@@ -93,11 +93,11 @@ pub(super) fn decode<R: Record>(bytes: &[u8]) -> Result<R, Unreadable> {
         )));
     }
     match serde_json::from_slice::<R>(line) {
-        Ok(record) if record.version() == R::VERSION => Ok(record),
+        Ok(record) if (1..=R::VERSION).contains(&record.version()) => Ok(record),
         Ok(record) => Err(Unreadable::Version(record.version())),
         // The fields may differ because the version does.
         Err(error) => match serde_json::from_slice::<Versioned>(line) {
-            Ok(Versioned { version }) if version != R::VERSION => Err(Unreadable::Version(version)),
+            Ok(Versioned { version }) if !(1..=R::VERSION).contains(&version) => Err(Unreadable::Version(version)),
             _ => Err(Unreadable::Damaged(format!("it is not a record of this kind: {error}"))),
         },
     }

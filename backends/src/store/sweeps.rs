@@ -123,11 +123,13 @@ impl Store {
                 self.objects.delete(&layout::submission(at_ms, sweep)).await?;
             }
         }
+        self.note_change();
+        self.drop_index(sweep);
         self.objects.delete(&layout::plan(sweep)).await
     }
 
-    /// All submissions, the last one last.
-    async fn submissions(&self) -> Result<Vec<(u64, SweepId)>, BackendError> {
+    /// All submissions, the last one last: when, in milliseconds since 1970, and of what.
+    pub async fn submissions(&self) -> Result<Vec<(u64, SweepId)>, BackendError> {
         let names = self.objects.names(&Path::from(SUBMISSIONS)).await?;
         let mut submissions: Vec<(u64, SweepId)> = names.iter().filter_map(layout::read_submission).collect();
         submissions.sort_unstable();

@@ -6,7 +6,7 @@
 use std::fs;
 
 use crate::fixture::{DIM, Fixture, written};
-use bitsweep_proto::job::{Compress, MeasureSpec, Retrieve, Spec};
+use bitsweep_proto::job::{Compress, MeasureSpec, Noop, Retrieve, Spec};
 use bitsweep_proto::wire::{Done, InputFile, ProducedFile};
 use bitsweep_proto::{Codec, Digest};
 
@@ -44,12 +44,16 @@ fn exact_kinds_give_the_same_bytes() {
     inputs.push(fixture.input("qrels", "", "qrels"));
     let measured = fixture.done(measure.clone(), inputs);
 
-    let found = [(&compress, &compressed), (&retrieve, &retrieved), (&measure, &measured)]
+    let noop = Spec::Noop(Noop { number: 7 });
+    let nothing = fixture.done(noop.clone(), Vec::new());
+
+    let found = [(&compress, &compressed), (&retrieve, &retrieved), (&measure, &measured), (&noop, &nothing)]
         .map(|(spec, done)| (spec.kind().name(), spec.code_version(), digest(done)));
     let expected = [
         ("compress", 1, "64e9ce24218a60f68c1292362f67bc825ee7f51324cdfd938a4fc285253d04ac"),
         ("retrieve", 1, "8cf580cfe3dfc73d929c46a40634364fdb7b51f7f44be91e0eeeb5a1c19423c1"),
         ("measure", 1, "302faca6a2ed3879bab583b7ba61fda1153faca6fc04d6128566f97de9e01f01"),
+        ("noop", 1, "5eed25f9aa1c68139fe47d7ea93769c16d4ddd46c01693921e0b40d9aaa39beb"),
     ]
     .map(|(kind, version, digest)| (kind, version, digest.to_owned()));
     assert_eq!(found, expected);

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use bitsweep_proto::{Digest, JobKey, Outcome};
+use bitsweep_proto::{Digest, JobKey, Nonce, Outcome};
 
-use crate::retry::Accounts;
+use super::spend::Spend;
+use crate::retry::History;
 
 /// A fingerprint of a set of named blobs: the sum, modulo 2^128, of the first 16 bytes of SHA-256 over `item`, a line
 /// break and the blob's hash, for each of them.
@@ -31,7 +32,7 @@ impl Fingerprint {
 }
 
 /// What matters of a committed outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fact {
     /// Its generation.
     pub generation: u32,
@@ -39,6 +40,24 @@ pub struct Fact {
     pub artifact: Fingerprint,
     /// What its attempt read of the artifacts of other jobs.
     pub read: Fingerprint,
+    /// The attempt that committed it: the same attempt in a [`History`] is the same cost.
+    pub attempt: Mark,
+    /// What that attempt took, and the bytes that the outcome holds.
+    pub spend: Spend,
+    /// Seconds since 1970 at the commit.
+    pub committed_at: u64,
+}
+
+/// The name of an attempt in eight bytes: the first of the SHA-256 of its nonce.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark(u64);
+
+impl Mark {
+    /// The mark of an attempt.
+    pub fn of(attempt: &Nonce) -> Self {
+        let digest = Digest::of(attempt.0.as_bytes());
+        Self(u64::from_be_bytes(*digest.0.first_chunk::<8>().expect("a SHA-256 has 32 bytes")))
+    }
 }
 
 impl Fact {
@@ -50,22 +69,29 @@ impl Fact {
         };
         let made: BTreeSet<String> = outcome.fields.iter().filter_map(made).collect();
         let read = outcome.inputs.iter().filter(|input| made.contains(&input.name));
-        let held = outcome.produced.artifact.iter();
+        let held = &outcome.produced.artifact;
+        let bytes = held.iter().map(|item| item.bytes).fold(0, u64::saturating_add);
         Self {
             generation: outcome.generation,
-            artifact: Fingerprint::of(held.map(|item| (item.name.as_str(), item.blob))),
+            artifact: Fingerprint::of(held.iter().map(|item| (item.name.as_str(), item.blob))),
             read: Fingerprint::of(read.map(|input| (input.item.as_str(), input.blob))),
+            attempt: Mark::of(&outcome.attempt),
+            spend: Spend { bytes, ..Spend::of(&outcome.cost) },
+            committed_at: outcome.provenance.committed_at,
         }
     }
 }
 
-/// What is known of a plan's jobs when a run begins. Jobs that are in no map have never run.
-#[derive(Clone, Debug, Default)]
+/// What is known of a sweep's jobs when it is submitted. Jobs that are in no map have never run.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// The newest outcomes that are not revoked.
     pub outcomes: HashMap<JobKey, Fact>,
     /// The next generation of jobs whose outcomes are all revoked.
     pub generations: HashMap<JobKey, u32>,
-    /// The accounts of jobs that were tried. Empty for a run that reopens failed jobs.
-    pub accounts: HashMap<JobKey, Accounts>,
+    /// What is on record about attempts on jobs that were tried. Empty for a run that reopens failed jobs.
+    pub histories: HashMap<JobKey, History>,
+    /// When the sweep was submitted first, in seconds since 1970. What was made before costs it nothing; 0 charges it all
+    /// that is on record.
+    pub since: u64,
 }

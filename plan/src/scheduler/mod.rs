@@ -1,44 +1,83 @@
-//! When a job runs: a pure step from a state and an event to effects.
+//! When a job runs: a pure step from a state and an event to effects, for many sweeps at once.
 //!
 //! ```text
 //! blocked → ready (→ waiting) → published → leased → done
 //!    ↑                                          ↘ failed / held
-//!    └── an input was revoked
+//!    ├── an input was revoked
+//!    └── cancelled: nobody wants it (from and to all but done and failed)
 //! ```
-//! Owns: readiness, order, the window of published jobs, retries ([`crate::retry`]), failure of dependants, and what is
-//! made again when an outcome is lost. Does not own: queue, ledger, store, clock. Gates, budgets, pauses and cancels are
-//! not here yet; a held job is one whose infrastructure account is used up.
+//! Owns: readiness, order, fair share, gates, budgets, the window of published jobs, retries ([`crate::retry`]), failure of
+//! dependants, what a cancel leaves, and what is made again when an outcome is lost. Does not own: queue, ledger, store,
+//! clock.
+//!
+//! **Shared jobs.** A job is one by its key, whatever sweeps want it: it runs once, and what becomes of it is so for all. A
+//! sweep adds an interest in it, with its own tier, track, gates and budgets. A job may run if one sweep lets it, and goes
+//! in the best place that any sweep gives it. What is forgiven by one sweep is forgiven while that sweep is in the state.
 //!
 //! **Events are hints.** Each may be lost, come twice, or come late; the end is the same:
 //! - A generation decides what is news. An outcome counts if its generation was not revoked; all else is ignored.
-//! - An attempt's end is charged only while its job is leased, so an end that is heard twice is charged once.
+//! - Accounts and spends are worked out from the records of attempts ([`Event::History`]) and from outcomes, each attempt
+//!   once, never from adding up events. Records only grow: an old reading that comes late takes nothing back, and an
+//!   attempt that is known to be over holds nothing.
 //! - A ticket that nobody claims is published again after [`Settings::ticket_ms`]; a claimed job that nobody speaks of is
 //!   made ready again after [`Settings::lease_ms`] (the ledger refuses a second claim while a lease runs). Both first ask
-//!   the shell to look into the store ([`Effect::CheckStore`]).
-//! - To feed the facts of every job again is a full reconcile, and changes nothing where nothing was lost.
+//!   the shell to look into the store ([`Effect::CheckStore`], [`Effect::CheckHistory`]).
+//! - To submit a sweep again with all its facts is a full reconcile, and changes nothing where nothing was lost.
 //!
-//! **Order.** Of the ready jobs of a class the lowest tier goes first, then the job with most levels of inputs below it
-//! (a measure before a retrieval: cells finish early, and little is under way), then the plan's order.
+//! **Order.** Core work before exploratory: an exploratory job is published only where no core job of its class could be.
+//! Then fair share: the sweep with fewest jobs of the class under way, of several the one that was served longest ago.
+//! Within a sweep the lowest tier goes first, then the job with most levels of inputs below it (a measure before a
+//! retrieval: cells finish early, and little is under way), then the plan's order.
+//!
+//! **Gates and budgets** hold a sweep's interest in a job, not the job. A gate that has opened stays open while the state
+//! lives. A budget counts what jobs took that the sweep wants, for whomever they ran, since the sweep was submitted
+//! ([`Facts::since`]), and sets aside for jobs under way what jobs of their kind took on the average; the job that would
+//! go beyond is held. It can be exceeded by what jobs under way take beyond that average (in all, where none of the kind is
+//! done yet), and by what runs for other sweeps. No job is stopped for it. How many cells may run is decided when the sweep
+//! is submitted or the budget changes: the first in the order of tiers, then of the table.
+//!
+//! **What is held or given up.** The accounts decide ([`crate::retry`]). A job that no worker can run (refused more often in
+//! a row than the infrastructure account allows) is held until there are more slots. What cannot be published is tried
+//! again as long as it takes. [`Action::Retry`](bitsweep_proto::Action::Retry) takes all of it back, for the attempts that it
+//! forgives.
+//!
+//! **Cancel** takes a sweep's interest away. What no other sweep wants is cancelled, and withdrawn where it is published or
+//! leased; what is done or given up stays so. A job that was published for it and that another sweep wants goes on, also
+//! where that sweep would not let it start yet.
 //!
 //! **Lost outcomes.** A revoked job is ready again with the next generation; its dependants that are not done are
 //! blocked. A dependant that is done keeps its outcome if what it read is what its inputs hold now, see [`Fact`]; else it
 //! is revoked too.
 //!
-//! A step costs O((changed + edges of changed) × log jobs). Only [`Event::Start`] looks at all jobs.
+//! A step costs O((changed + edges of changed) × sweeps that want them × log jobs), and O(sweeps × groups) for each job
+//! published, where a group is a kind, tier and track of a sweep. Only [`Event::Submitted`], [`Event::Forget`] and
+//! [`Event::Controlled`] look at all jobs of their sweep.
 
-mod edges;
+mod board;
+mod effect;
+mod event;
 mod fact;
+mod grouping;
+mod hear;
+mod limits;
+mod moves;
 mod node;
+mod pick;
+mod record;
+mod spend;
 mod state;
+mod sweep;
+mod sweeps;
+mod tally;
 
-use bitsweep_proto::job::Class;
-use bitsweep_proto::{JobKey, Verdict};
-
-pub use fact::{Fact, Facts, Fingerprint};
-pub use node::{Counts, JobState};
+pub use effect::Effect;
+pub use event::Event;
+pub use fact::{Fact, Facts, Fingerprint, Mark};
+pub use spend::Spend;
 pub use state::State;
+pub use tally::{Counts, Hold, JobState, Tally};
 
-use crate::retry::{Ending, Limits};
+use crate::retry::Limits;
 
 /// What can be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,135 +109,12 @@ impl Default for Settings {
     }
 }
 
-/// Something that may have happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The run begins: takes the facts that the state was built with.
-    Start,
-    /// Time has passed; see [`State::next_due`].
-    Tick,
-    /// The live slots of a class.
-    Slots {
-        /// The class.
-        class: Class,
-        /// Jobs that can run at once.
-        live: usize,
-    },
-    /// An attempt has claimed the job, or still works on it.
-    Claimed {
-        /// The job.
-        key: JobKey,
-    },
-    /// An outcome is in the store and not revoked.
-    Committed {
-        /// The job.
-        key: JobKey,
-        /// What matters of it.
-        fact: Fact,
-    },
-    /// An attempt is over.
-    Ended {
-        /// The job.
-        key: JobKey,
-        /// How.
-        verdict: Verdict,
-        /// Checkpoints that it added.
-        checkpoints_made: u64,
-    },
-    /// A lease expired.
-    Expired {
-        /// The job.
-        key: JobKey,
-        /// Checkpoints that the attempt is known to have added.
-        checkpoints_made: u64,
-    },
-    /// An outcome is revoked in the store.
-    Revoked {
-        /// The job.
-        key: JobKey,
-        /// The lost generation.
-        generation: u32,
-    },
-    /// A worker cannot run the job.
-    Refused {
-        /// The job.
-        key: JobKey,
-        /// Why.
-        reason: String,
-    },
-    /// A job could not be offered or its ticket not be published.
-    PublishFailed {
-        /// The job.
-        key: JobKey,
-        /// Why.
-        message: String,
-    },
-}
-
-/// Something to do, in the order given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Offer the work ([`crate::work()`]) to the ledger and put its ticket into the queue.
-    Publish {
-        /// Index in the plan.
-        job: u32,
-        /// The job.
-        key: JobKey,
-        /// The generation to commit.
-        generation: u32,
-    },
-    /// Look for the job's outcome in the store, and answer with [`Event::Committed`] where there is one, or with
-    /// [`Event::Revoked`] where the newest is revoked.
-    CheckStore {
-        /// The job.
-        key: JobKey,
-    },
-    /// Put a revocation of this outcome into the store.
-    Revoke {
-        /// The job.
-        key: JobKey,
-        /// The generation that no longer counts.
-        generation: u32,
-        /// Why, for the record.
-        reason: String,
-    },
-    /// A job is given up.
-    JobFailed {
-        /// The job.
-        key: JobKey,
-        /// Why.
-        reason: String,
-    },
-    /// Jobs that cannot run, for an input of theirs is given up.
-    DependantsFailed {
-        /// The job that failed.
-        key: JobKey,
-        /// Those that need it, directly or not.
-        dependants: Vec<JobKey>,
-    },
-    /// A job is put aside, for services failed it too often.
-    JobHeld {
-        /// The job.
-        key: JobKey,
-        /// Why.
-        reason: String,
-    },
-    /// Nothing is left that could run. Comes again if something was made again after all.
-    Finished {
-        /// Jobs done.
-        done: usize,
-        /// Jobs given up, dependants counted.
-        failed: usize,
-        /// Jobs held or behind held ones: the run is not complete and no verdict is passed on them.
-        held: usize,
-    },
-}
-
 /// Takes `event` at `now` (milliseconds on any clock that does not go back) into the state and says what to do.
 pub fn step(state: &mut State, event: Event, now: u64) -> Vec<Effect> {
     let mut turn = Turn { now, effects: Vec::new() };
     state.wake(&mut turn);
     apply(state, event, &mut turn);
+    state.open_gates(&mut turn);
     state.publish(&mut turn);
     state.finish(&mut turn);
     turn.effects
@@ -212,20 +128,17 @@ struct Turn {
 
 fn apply(state: &mut State, event: Event, turn: &mut Turn) {
     match event {
-        Event::Start => state.start(turn),
+        Event::Submitted { sweep, plan, facts, controls } => state.submitted((sweep, plan), facts, controls, turn),
+        Event::Controlled { sweep, action } => state.controlled(&sweep, action, turn),
+        Event::Forget { sweep } => state.forget(&sweep, turn),
         Event::Tick => {}
-        Event::Slots { class, live } => state.set_slots(class, live),
-        Event::Claimed { key } => state.claimed(&key, turn),
+        Event::Slots { class, live } => state.set_slots(class, live, turn),
+        Event::Claimed { key, attempt } => state.claimed(&key, attempt, turn),
         Event::Committed { key, fact } => state.committed(&key, fact, turn),
-        Event::Ended { key, verdict, checkpoints_made } => match Ending::of(verdict) {
-            Some(ending) => state.ended(&key, (ending, checkpoints_made), turn),
-            None => state.look(&key, turn),
-        },
-        Event::Expired { key, checkpoints_made } => state.ended(&key, (Ending::vanished(), checkpoints_made), turn),
+        Event::History { key, history } => state.history(&key, history, turn),
         Event::Revoked { key, generation } => state.revoked(&key, generation, turn),
-        Event::Refused { key, reason } => state.unserved(&key, format!("no worker can run it: {reason}"), turn),
-        Event::PublishFailed { key, message } => {
-            state.unserved(&key, format!("it cannot be published: {message}"), turn);
-        }
+        Event::Refused { key, reason } => state.refused(&key, reason, turn),
+        Event::PublishFailed { key, message } => state.unpublished(&key, message, turn),
+        Event::LedgerLost => state.ledger_lost(turn),
     }
 }

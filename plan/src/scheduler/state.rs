@@ -1,357 +1,207 @@
-//! The scheduler's state and its transitions.
+//! The state, and what can be asked of it.
 
 use std::collections::{BTreeMap, HashMap};
 
 use bitsweep_proto::job::Class;
-use bitsweep_proto::plan::From;
-use bitsweep_proto::{JobKey, Plan};
+use bitsweep_proto::{JobKey, Nonce, SweepId};
 
-use super::edges::Edges;
-use super::fact::{Fact, Facts, Fingerprint};
-use super::node::{Board, Counts, JobState};
-use super::{Effect, Settings, Turn};
-use crate::retry::{Accounts, Ending, Ruling};
+use super::Settings;
+use super::board::Board;
+use super::limits::{budget_place, gate_place};
+use super::spend::Spend;
+use super::tally::{Hold, JobState, Tally};
 
-/// What the scheduler knows of one plan.
+/// What the scheduler knows of all sweeps.
 #[derive(Debug)]
 pub struct State {
-    settings: Settings,
-    board: Board,
-    edges: Edges,
-    by_key: HashMap<JobKey, u32>,
-    /// Accounts of jobs that were charged.
-    accounts: HashMap<u32, Accounts>,
-    /// Why jobs failed of themselves or are held.
-    reasons: BTreeMap<u32, String>,
-    /// Taken by the first [`super::Event::Start`].
-    facts: Option<Facts>,
-    finished: bool,
+    pub(super) settings: Settings,
+    pub(super) board: Board,
+    /// Jobs that are given up or held one by one. What else becomes of them decides whether it shows.
+    pub(super) verdicts: BTreeMap<u32, Verdict>,
+    /// Who holds the leased jobs.
+    pub(super) holders: HashMap<u32, Nonce>,
+    /// Tickets in a row that did not get a job to an attempt. Not on record: it says nothing about the job.
+    pub(super) unserved: HashMap<u32, u32>,
+    /// Jobs published so far.
+    pub(super) published: u64,
+    /// Sweeps submitted so far.
+    pub(super) submitted: u64,
+}
+
+/// Why a job is given up or held, whatever its inputs are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) cause: Cause,
+    pub(super) reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Its own account is used up: it is failed.
+    Errors,
+    /// Its infrastructure account is: it is held.
+    Infrastructure,
+    /// No worker can run it: it is held until there are more.
+    Refused,
+    /// Its outcome was lost too often: it is held.
+    Lost,
 }
 
 impl State {
-    /// The state before [`super::Event::Start`]: every job is blocked, nothing is published.
-    pub fn new(plan: &Plan, facts: Facts, settings: Settings) -> Self {
-        let mut board = Board::default();
-        let mut by_key = HashMap::with_capacity(plan.jobs.len());
-        let mut levels: Vec<u32> = Vec::with_capacity(plan.jobs.len());
-        let edges = Edges::of(plan);
-        for (index, job) in (0_u32..).zip(&plan.jobs) {
-            let jobs = job.inputs.iter().filter_map(|input| match input.from {
-                From::Job(other) => Some(levels[other as usize] + 1),
-                From::Blob(_) => None,
-            });
-            let level = jobs.max().unwrap_or(0);
-            levels.push(level);
-            board.add(job.key, job.spec.kind().class(), (job.tier, u32::MAX - level, index));
-            by_key.insert(job.key, index);
-            let unmet = edges.inputs(index).len();
-            board.node_mut(index).unmet = u32::try_from(unmet).expect("inputs are listed in memory, 100 bytes each");
+    /// A state without sweeps.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            board: Board::default(),
+            verdicts: BTreeMap::new(),
+            holders: HashMap::new(),
+            unserved: HashMap::new(),
+            published: 0,
+            submitted: 0,
         }
-        let (accounts, reasons) = (HashMap::new(), BTreeMap::new());
-        Self { settings, board, edges, by_key, accounts, reasons, facts: Some(facts), finished: false }
     }
 
-    /// How many jobs are in each state.
-    pub fn counts(&self) -> &Counts {
-        self.board.counts()
+    /// The sweeps, cancelled ones too.
+    pub fn sweeps(&self) -> impl Iterator<Item = SweepId> {
+        self.board.sweeps().map(|(_, sweep)| sweep.id)
     }
 
-    /// The state of a job; `None` where the plan has no such job.
+    /// How many jobs of a sweep are in each state, by kind and tier; `None` where the sweep is unknown. A job that is ready
+    /// but held by a gate or a budget *of this sweep* counts as held, also where another sweep lets it run. Costs
+    /// O(kinds × tiers).
+    pub fn tally(&self, sweep: &SweepId) -> Option<Tally> {
+        Some(self.board.sweep(*self.board.by_id.get(sweep)?).tally())
+    }
+
+    /// The state of a job; `None` where no sweep has such a job. One that is ready is held where a gate or a budget of every
+    /// sweep that wants it holds it.
     pub fn job_state(&self, key: &JobKey) -> Option<JobState> {
-        self.by_key.get(key).map(|job| self.board.node(*job).state)
+        let job = *self.board.by_key.get(key)?;
+        Some(match self.board.node(job).state {
+            JobState::Ready if !self.board.may_run(job) => JobState::Held,
+            state => state,
+        })
     }
 
-    /// The jobs that failed of themselves and those that are held, with the reason, in the plan's order.
-    pub fn reasons(&self) -> impl Iterator<Item = (JobKey, JobState, &str)> {
-        self.reasons.iter().map(|(job, reason)| {
+    /// The attempt that holds a job, where it is leased.
+    pub fn attempt_of(&self, key: &JobKey) -> Option<&Nonce> {
+        self.holders.get(self.board.by_key.get(key)?)
+    }
+
+    /// The jobs of a sweep that failed of themselves and those that are held one by one, with the reason, in the plan's
+    /// order. Empty where the sweep is unknown. Costs O(such jobs of all sweeps).
+    pub fn reasons(&self, sweep: &SweepId) -> Vec<(JobKey, JobState, String)> {
+        let Some(&place) = self.board.by_id.get(sweep) else { return Vec::new() };
+        let mut reasons = Vec::new();
+        for (job, verdict) in &self.verdicts {
             let node = self.board.node(*job);
-            (node.key, node.state, reason.as_str())
-        })
+            let shows = match verdict.cause {
+                Cause::Errors => JobState::Failed,
+                Cause::Infrastructure | Cause::Refused | Cause::Lost => JobState::Held,
+            };
+            let want = node.wants.iter().find(|want| want.sweep == place);
+            if let Some(want) = want.filter(|_| node.state == shows) {
+                reasons.push((want.job, (node.key, node.state, verdict.reason.clone())));
+            }
+        }
+        reasons.sort_by_key(|(job, _)| *job);
+        reasons.into_iter().map(|(_, reason)| reason).collect()
+    }
+
+    /// What holds jobs of a sweep as a whole: gates that are shut, then budgets that are used up, in the order of the
+    /// manifest. Empty where the sweep is unknown or cancelled. Costs O((gates + budgets) × kinds × tiers).
+    pub fn holds(&self, sweep: &SweepId) -> Vec<Hold> {
+        let Some(&place) = self.board.by_id.get(sweep) else { return Vec::new() };
+        let sweep = self.board.sweep(place);
+        let mut holds = Vec::new();
+        if sweep.cancelled {
+            return holds;
+        }
+        for (place, gate) in (0_u32..).zip(&sweep.gates).filter(|(_, gate)| gate.opened_at.is_none()) {
+            let held = sweep.groups.iter().filter(|group| group.common.gates.contains(&place));
+            let jobs = held.map(|group| group.counts.resting()).sum();
+            holds.push(Hold { place: gate_place(place), words: gate.words(sweep.reported), jobs });
+        }
+        for place in (0_u32..).take(sweep.budgets.len()) {
+            let (mut jobs, mut example) = (0, None);
+            for (index, group) in (0_u32..).zip(&sweep.groups) {
+                if sweep.is_held_by(index, place) && group.counts.resting() > 0 {
+                    jobs += group.counts.resting();
+                    example.get_or_insert(index);
+                }
+            }
+            holds.push(Hold { place: budget_place(place), words: sweep.budget_words(place, example), jobs });
+        }
+        holds.retain(|hold| hold.jobs > 0);
+        holds
+    }
+
+    /// What a sweep was charged so far; what is set aside for jobs under way not counted.
+    pub fn spent(&self, sweep: &SweepId) -> Spend {
+        let place = self.board.by_id.get(sweep);
+        place.map_or_else(Spend::default, |place| self.board.sweep(*place).charged.spend())
+    }
+
+    /// Cells of a sweep whose measures are done, and all its cells.
+    pub fn cells_done(&self, sweep: &SweepId) -> (usize, usize) {
+        let Some(&place) = self.board.by_id.get(sweep) else { return (0, 0) };
+        let sweep = self.board.sweep(place);
+        (sweep.cells_done, sweep.plan.cells.len())
+    }
+
+    /// When the job that waits longest for a worker became ready, in the `now` of [`super::step`]. Jobs that gates and
+    /// budgets hold do not wait for a worker.
+    pub fn oldest_ready(&self) -> Option<u64> {
+        let live = self.board.sweeps().filter(|(_, sweep)| !sweep.cancelled);
+        let ready = live.flat_map(|(_, sweep)| sweep.open_lines().filter_map(|group| sweep.oldest(group)));
+        ready.chain(self.board.oldest_published()).min()
     }
 
     /// When the next [`super::Event::Tick`] is of use; `None` where no timer runs.
     pub fn next_due(&self) -> Option<u64> {
         self.board.next_due()
     }
-}
 
-/// What [`super::step`] is made of.
-impl State {
-    pub(super) fn start(&mut self, turn: &mut Turn) {
-        let Some(facts) = self.facts.take() else { return };
-        for job in self.board.jobs() {
-            let node = self.board.node_mut(job);
-            let key = node.key;
-            node.generation = facts.generations.get(&key).copied().unwrap_or(0);
-            if node.unmet == 0 && node.state == JobState::Blocked {
-                self.board.set(job, JobState::Ready);
-            }
-            if let Some(fact) = facts.outcomes.get(&key) {
-                self.done(job, *fact, turn);
-            }
-        }
-        for job in self.board.jobs() {
-            let node = self.board.node(job);
-            let (state, accounts) = (node.state, facts.accounts.get(&node.key));
-            let Some(accounts) = accounts.filter(|_| matches!(state, JobState::Ready | JobState::Blocked)) else {
-                continue;
-            };
-            self.accounts.insert(job, accounts.clone());
-            match accounts.ruling() {
-                Some(Ruling::Failed { reason }) => self.fail(job, reason.clone(), turn),
-                Some(Ruling::Held { reason }) if state == JobState::Ready => self.hold(job, reason.clone(), turn),
-                _ => {}
-            }
-        }
+    /// Jobs of a class whose tickets are in the queue.
+    pub fn in_queue(&self, class: Class) -> usize {
+        self.board.classes[class as usize].published
     }
 
-    pub(super) fn set_slots(&mut self, class: Class, live: usize) {
-        self.board.set_slots(class, live);
+    /// Jobs of a class that attempts hold.
+    pub fn leased(&self, class: Class) -> usize {
+        self.board.classes[class as usize].leased
     }
 
-    pub(super) fn claimed(&mut self, key: &JobKey, turn: &Turn) {
-        let Some(&job) = self.by_key.get(key) else { return };
-        match self.board.node(job).state {
-            JobState::Ready | JobState::Waiting | JobState::Published | JobState::Leased | JobState::Held => {
-                self.reasons.remove(&job);
-                self.board.set_until(job, JobState::Leased, turn.now.saturating_add(self.settings.lease_ms));
-            }
-            // It cannot help yet (an input is lost), or no longer.
-            JobState::Blocked | JobState::Done | JobState::Failed => {}
-        }
-    }
-
-    pub(super) fn committed(&mut self, key: &JobKey, fact: Fact, turn: &mut Turn) {
-        let Some(&job) = self.by_key.get(key) else { return };
-        let node = self.board.node(job);
-        let known = node.state == JobState::Done && node.generation == fact.generation;
-        if !known && fact.generation >= node.generation {
-            self.done(job, fact, turn);
-        }
-    }
-
-    /// The attempt that holds the job is over. Charged only where one holds it: an end heard twice counts once.
-    pub(super) fn ended(&mut self, key: &JobKey, charge: (Ending, u64), turn: &mut Turn) {
-        if let Some(&job) = self.by_key.get(key)
-            && self.board.node(job).state == JobState::Leased
-        {
-            self.charge(job, charge, turn);
-        }
-    }
-
-    /// An outcome is said to be there: the store knows.
-    pub(super) fn look(&mut self, key: &JobKey, turn: &mut Turn) {
-        if self.job_state(key).is_some_and(|state| state != JobState::Done) {
-            turn.effects.push(Effect::CheckStore { key: *key });
-        }
-    }
-
-    /// The ticket did not get the job to an attempt.
-    pub(super) fn unserved(&mut self, key: &JobKey, message: String, turn: &mut Turn) {
-        if let Some(&job) = self.by_key.get(key)
-            && self.board.node(job).state == JobState::Published
-        {
-            self.charge(job, (Ending::Infrastructure(message), 0), turn);
-        }
-    }
-
-    fn charge(&mut self, job: u32, (ending, checkpoints_made): (Ending, u64), turn: &mut Turn) {
-        let accounts = self.accounts.entry(job).or_default();
-        match accounts.charge(ending, checkpoints_made, &self.settings.limits) {
-            Ruling::Again { after_ms: 0 } => self.board.set(job, JobState::Ready),
-            Ruling::Again { after_ms } => {
-                self.board.set_until(job, JobState::Waiting, turn.now.saturating_add(after_ms))
-            }
-            Ruling::Failed { reason } => self.fail(job, reason, turn),
-            Ruling::Held { reason } => self.hold(job, reason, turn),
-        }
-    }
-
-    pub(super) fn revoked(&mut self, key: &JobKey, generation: u32, turn: &mut Turn) {
-        let Some(&job) = self.by_key.get(key) else { return };
-        let node = self.board.node_mut(job);
-        if generation < node.generation {
-            return; // Old news.
-        }
-        if node.state == JobState::Done {
-            self.undone(job, generation + 1, turn);
-            return;
-        }
-        node.generation = generation + 1;
-        if matches!(node.state, JobState::Published | JobState::Leased) {
-            // Offered for a generation that can no longer be committed.
-            self.board.set(job, JobState::Ready);
-        }
-    }
-
-    /// Timers: a pause is over, a ticket was not claimed, an attempt gave no sign.
-    pub(super) fn wake(&mut self, turn: &mut Turn) {
-        while let Some(job) = self.board.rung(turn.now) {
-            let node = self.board.node(job);
-            let (key, generation) = (node.key, node.generation);
-            match node.state {
-                JobState::Published => {
-                    turn.effects.push(Effect::CheckStore { key });
-                    turn.effects.push(Effect::Publish { job, key, generation });
-                    self.board.set_until(
-                        job,
-                        JobState::Published,
-                        turn.now.saturating_add(self.settings.ticket_ms.max(1)),
-                    );
-                }
-                JobState::Leased => {
-                    turn.effects.push(Effect::CheckStore { key });
-                    self.board.set(job, JobState::Ready);
-                }
-                _ => self.board.set(job, JobState::Ready),
-            }
-        }
-    }
-
-    /// Fills the windows.
-    pub(super) fn publish(&mut self, turn: &mut Turn) {
-        while let Some(job) = self.board.next(self.settings.window_per_slot, self.settings.window_spare) {
-            let node = self.board.node(job);
-            turn.effects.push(Effect::Publish { job, key: node.key, generation: node.generation });
-            self.board.set_until(job, JobState::Published, turn.now.saturating_add(self.settings.ticket_ms));
-        }
-    }
-
-    pub(super) fn finish(&mut self, turn: &mut Turn) {
-        let counts = self.board.counts();
-        let finished = self.facts.is_none() && counts.active() == 0;
-        if finished && !self.finished {
-            let held = counts.of(JobState::Held) + counts.of(JobState::Blocked);
-            let (done, failed) = (counts.of(JobState::Done), counts.of(JobState::Failed));
-            turn.effects.push(Effect::Finished { done, failed, held });
-        }
-        self.finished = finished;
+    /// Jobs of a class that wait for their turn to be published. What no worker has yet is these and [`Self::in_queue`].
+    /// Costs O(sweeps × kinds × tiers + ready jobs that several sweeps want).
+    pub fn ready(&self, class: Class) -> usize {
+        let live = self.board.sweeps().filter(|(_, sweep)| !sweep.cancelled);
+        let wanted: usize = live
+            .flat_map(|(_, sweep)| sweep.open_lines().map(move |group| (sweep, group)))
+            .filter(|(sweep, group)| sweep.groups[*group as usize].common.kind.class() == class)
+            .map(|(sweep, group)| sweep.in_line(group))
+            .sum();
+        let shared = self.board.shared().filter(|job| self.board.node(*job).class() == class);
+        let twice: usize = shared
+            .map(|job| {
+                let open = |want: &&super::node::Want| self.board.sweep(want.sweep).shut(want.group).is_none();
+                self.board.live(job).filter(open).count().saturating_sub(1)
+            })
+            .sum();
+        wanted - twice
     }
 }
 
-/// Transitions that reach other jobs.
-impl State {
-    /// An outcome of `job` is there, the first or a newer one.
-    fn done(&mut self, job: u32, fact: Fact, turn: &mut Turn) {
-        let before = self.board.node(job).state;
-        if before == JobState::Failed {
-            self.take_failure_back(job);
-        }
-        let node = self.board.node_mut(job);
-        (node.generation, node.artifact, node.read) = (fact.generation, fact.artifact, fact.read);
-        self.accounts.remove(&job);
-        self.reasons.remove(&job);
-        if before != JobState::Done {
-            self.board.set(job, JobState::Done);
-            for &dependant in self.edges.dependants(job) {
-                let node = self.board.node_mut(dependant);
-                node.unmet -= 1;
-                if node.unmet == 0 && node.state == JobState::Blocked {
-                    self.board.set(dependant, JobState::Ready);
-                }
-            }
-        }
-        // What was made from other inputs than those there are now does not count.
-        let mut suspects = vec![job];
-        suspects.extend_from_slice(self.edges.dependants(job));
-        for suspect in suspects {
-            if self.is_stale(suspect) {
-                let node = self.board.node(suspect);
-                let (key, generation) = (node.key, node.generation);
-                let reason = "its inputs were made again and are not the same".to_owned();
-                turn.effects.push(Effect::Revoke { key, generation, reason });
-                self.undone(suspect, generation + 1, turn);
-            }
-        }
+impl super::sweep::Sweep {
+    /// Whether this budget holds jobs of the group now, be it the first that does or not.
+    fn is_held_by(&self, group: u32, budget: u32) -> bool {
+        let left_out = self.groups[group as usize].common.left_out;
+        left_out == Some(budget) || self.is_used_up(group, budget)
     }
 
-    /// Whether `job` is done, all its inputs are done, and it has read something else than they hold. Where every input
-    /// is of the first generation there is nothing else that it can have read.
-    fn is_stale(&self, job: u32) -> bool {
-        let node = self.board.node(job);
-        if node.state != JobState::Done || node.unmet > 0 {
-            return false;
-        }
-        let inputs = || self.edges.inputs(job).iter().map(|input| self.board.node(*input));
-        let remade = inputs().any(|input| input.generation > 0);
-        remade && inputs().fold(Fingerprint::default(), |sum, input| sum.and(input.artifact)) != node.read
-    }
-
-    /// The outcome of `job`, which was done, is revoked. The next one is of `generation`.
-    fn undone(&mut self, job: u32, generation: u32, turn: &mut Turn) {
-        self.board.node_mut(job).generation = generation;
-        for &dependant in self.edges.dependants(job) {
-            let node = self.board.node_mut(dependant);
-            node.unmet += 1;
-            if !matches!(node.state, JobState::Blocked | JobState::Done | JobState::Failed) {
-                self.reasons.remove(&dependant);
-                self.board.set(dependant, JobState::Blocked);
-            }
-        }
-        let node = self.board.node(job);
-        if node.failed_inputs > 0 {
-            let key = node.key;
-            self.board.set(job, JobState::Failed);
-            let dependants = self.fail_dependants(job);
-            if !dependants.is_empty() {
-                turn.effects.push(Effect::DependantsFailed { key, dependants });
-            }
-        } else if generation >= self.settings.generations {
-            self.hold(job, format!("its outcome was lost {generation} times"), turn);
-        } else {
-            self.board.set(job, if node.unmet > 0 { JobState::Blocked } else { JobState::Ready });
-        }
-    }
-
-    fn hold(&mut self, job: u32, reason: String, turn: &mut Turn) {
-        self.board.set(job, JobState::Held);
-        turn.effects.push(Effect::JobHeld { key: self.board.node(job).key, reason: reason.clone() });
-        self.reasons.insert(job, reason);
-    }
-
-    fn fail(&mut self, job: u32, reason: String, turn: &mut Turn) {
-        let key = self.board.node(job).key;
-        self.board.set(job, JobState::Failed);
-        self.reasons.insert(job, reason.clone());
-        turn.effects.push(Effect::JobFailed { key, reason });
-        let dependants = self.fail_dependants(job);
-        if !dependants.is_empty() {
-            turn.effects.push(Effect::DependantsFailed { key, dependants });
-        }
-    }
-
-    /// `job` has become failed: so do those that need it and are not done, and those that need them.
-    fn fail_dependants(&mut self, job: u32) -> Vec<JobKey> {
-        let mut failed = Vec::new();
-        let mut next = vec![job];
-        while let Some(job) = next.pop() {
-            for &dependant in self.edges.dependants(job) {
-                let node = self.board.node_mut(dependant);
-                node.failed_inputs += 1;
-                if !matches!(node.state, JobState::Done | JobState::Failed) {
-                    failed.push(node.key);
-                    self.board.set(dependant, JobState::Failed);
-                    next.push(dependant);
-                }
-            }
-        }
-        failed
-    }
-
-    /// `job` is no longer failed: an outcome came after all. Those that failed for it alone are blocked as before.
-    fn take_failure_back(&mut self, job: u32) {
-        let mut next = vec![job];
-        while let Some(job) = next.pop() {
-            for &dependant in self.edges.dependants(job) {
-                let node = self.board.node_mut(dependant);
-                node.failed_inputs -= 1;
-                let for_inputs = node.state == JobState::Failed && !self.reasons.contains_key(&dependant);
-                if for_inputs && node.failed_inputs == 0 {
-                    let state = if node.unmet > 0 { JobState::Blocked } else { JobState::Ready };
-                    self.board.set(dependant, state);
-                    next.push(dependant);
-                }
-            }
-        }
+    /// Groups with ready jobs that may run.
+    fn open_lines(&self) -> impl Iterator<Item = u32> {
+        let with_jobs = (0_u32..).zip(&self.groups).filter(|(index, _)| self.in_line(*index) > 0);
+        with_jobs.map(|(index, _)| index).filter(|index| self.shut(*index).is_none())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bitsweep_proto::job::{Compress, Embed, MeasureSpec, Texts};
 use bitsweep_proto::lock::{DatasetCounts, LOCK_VERSION, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling};
 use bitsweep_proto::plan::{From, Input, PLAN_VERSION, PlannedJob};
-use bitsweep_proto::{Codec, Digest, JobKey, Lock, Manifest, Plan, Profile, Profiles, Spec};
+use bitsweep_proto::{Codec, Digest, JobKey, Lock, Manifest, Plan, Profile, Profiles, Spec, Track};
 use serde_json::{Value, json};
 
 /// The example of the first issue.
@@ -123,7 +123,13 @@ pub(crate) struct Shape {
     /// Indices of earlier jobs.
     pub(crate) inputs: Vec<u32>,
     pub(crate) tier: u32,
+    pub(crate) track: Track,
     pub(crate) gpu: bool,
+}
+
+/// A core job of the first tier for the CPU.
+pub(crate) fn cpu(inputs: &[u32]) -> Shape {
+    Shape { inputs: inputs.to_vec(), tier: 1, track: Track::Core, gpu: false }
 }
 
 /// A plan with these jobs and no cells. Keys are hashes of the index.
@@ -153,6 +159,7 @@ pub(crate) fn graph(shapes: &[Shape]) -> Plan {
             .map(|job| Input { name: "in".to_owned(), item: String::new(), from: From::Job(*job) })
             .collect(),
         tier: shape.tier,
+        track: shape.track,
     });
     Plan {
         version: PLAN_VERSION,
@@ -163,6 +170,8 @@ pub(crate) fn graph(shapes: &[Shape]) -> Plan {
         measures: Vec::new(),
         cells: Vec::new(),
         jobs: jobs.collect(),
+        gates: Vec::new(),
+        budgets: Vec::new(),
     }
 }
 

@@ -178,7 +178,7 @@ fn inputs_stand_as_the_kinds_expect_them() {
             }
             Spec::Retrieve(_) => assert_eq!(names(index), ["queries", "index", "document_ids", "query_texts"]),
             Spec::Compress(_) => assert_eq!(names(index), ["documents", "documents"]),
-            Spec::Embed(_) | Spec::Measure(_) => {}
+            Spec::Embed(_) | Spec::Measure(_) | Spec::Noop(_) => {}
         }
     }
     let shards: Vec<(u64, u64)> = plan.jobs[..2]

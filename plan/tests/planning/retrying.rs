@@ -1,8 +1,10 @@
 //! The three accounts.
 
-use bitsweep_plan::retry::{Accounts, Ending, Limits, Ruling};
+use std::collections::HashSet;
+
+use bitsweep_plan::retry::{Accounts, Ending, History, Limits, Ruling};
 use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Nonce, Verdict};
-use bitsweep_proto::outcome::Cost;
+use bitsweep_proto::outcome::{Cost, Rates};
 
 use crate::fixture::key;
 
@@ -73,6 +75,16 @@ fn a_job_that_breaks_its_process_pays_from_the_second_time_on() {
 }
 
 #[test]
+fn a_ruling_stays_whatever_ends_late() {
+    assert_eq!(without_progress([error("a", "b"), error("a", "b"), Ending::Preempted]), ["0", "failed", "failed"]);
+    let mut endings: Vec<_> = (0..9).map(|_| infrastructure()).collect();
+    endings.extend([Ending::Preempted, error("a", "b"), error("a", "b")]);
+    assert_eq!(without_progress(endings.clone())[8..], ["held", "held", "held", "failed"]);
+    let progress = (0..9).map(|_| (infrastructure(), 0)).chain([(Ending::Preempted, 1)]);
+    assert_eq!(rulings(progress)[8..], ["held", "0"], "a checkpoint says that it works");
+}
+
+#[test]
 fn reasons_say_what_happened() {
     let mut accounts = Accounts::default();
     accounts.charge(error("nan", "row 3 is not a number"), 0, &Limits::default());
@@ -93,6 +105,8 @@ fn start(nonce: &str, at: u64, found: u64) -> AttemptStart {
         process: 1,
         started_at: at,
         checkpoints_found: found,
+        device: String::new(),
+        rates: Rates::default(),
     }
 }
 
@@ -108,16 +122,52 @@ fn end(nonce: &str, verdict: Verdict) -> AttemptEnd {
     }
 }
 
+fn accounts(starts: &[AttemptStart], ends: &[AttemptEnd]) -> Accounts {
+    Accounts::of_history(&History::of(starts, ends), &HashSet::new(), &Limits::default())
+}
+
+fn vanished() -> Verdict {
+    Verdict::Infrastructure { message: "the worker vanished".to_owned() }
+}
+
 #[test]
-fn history_counts_attempts_that_vanished() {
-    // Nine vanish; the fifth left a checkpoint that the sixth found.
-    let starts: Vec<_> = (0..9).map(|i| start(&i.to_string(), i, u64::from(i > 4))).collect();
-    let accounts = Accounts::of_history(&starts, &[], &Limits::default());
-    assert_eq!(accounts.ruling(), Some(&Ruling::Again { after_ms: 16_000 }), "the fifth of the second count");
+fn history_counts_attempts_that_ended_in_the_order_of_their_starts() {
+    // Nine vanish; the fifth left a checkpoint.
     let starts: Vec<_> = (0..9).map(|i| start(&i.to_string(), i, 0)).collect();
-    assert!(matches!(Accounts::of_history(&starts, &[], &Limits::default()).ruling(), Some(Ruling::Held { .. })));
+    let mut ends: Vec<_> = (0..9).rev().map(|i| end(&i.to_string(), vanished())).collect();
+    assert!(matches!(accounts(&starts, &ends).ruling(), Some(Ruling::Held { .. })));
+    ends[4].checkpoints_made = 1;
+    assert_eq!(accounts(&starts, &ends).ruling(), Some(&Ruling::Again { after_ms: 16_000 }), "the fifth since then");
+    assert_eq!(accounts(&starts, &[]), Accounts::default(), "open attempts are not charged");
     let ends = [end("0", Verdict::Committed), end("1", Verdict::Discarded), end("2", Verdict::Preempted)];
-    let quiet = Accounts::of_history(&starts[..3], &ends, &Limits::default());
-    assert_eq!(quiet.ruling(), Some(&Ruling::Again { after_ms: 0 }));
-    assert_eq!(Accounts::of_history(&[], &[], &Limits::default()), Accounts::default());
+    assert_eq!(accounts(&starts[..3], &ends).ruling(), Some(&Ruling::Again { after_ms: 0 }));
+    assert_eq!(accounts(&[], &ends), Accounts::default(), "an end without a start");
+}
+
+#[test]
+fn history_counts_the_newest_generation_and_forgives() {
+    let mut starts: Vec<_> = (0..3).map(|i| start(&i.to_string(), i, 0)).collect();
+    let failed = || Verdict::Failed { code: "bad".to_owned(), message: "no".to_owned() };
+    let ends: Vec<_> = (0..3).map(|i| end(&i.to_string(), failed())).collect();
+    let told = History::of(&starts, &ends);
+    let forgive = |nonces: &[&str]| {
+        let forgiven = nonces.iter().map(|nonce| Nonce((*nonce).to_owned())).collect();
+        Accounts::of_history(&told, &forgiven, &Limits::default()).ruling().cloned()
+    };
+    assert!(matches!(forgive(&["0"]), Some(Ruling::Failed { .. })));
+    assert_eq!(forgive(&["0", "2"]), Some(Ruling::Again { after_ms: 0 }));
+    assert_eq!(forgive(&["0", "1", "2"]), None);
+    starts[2].generation = 1;
+    assert_eq!(accounts(&starts, &ends).ruling(), Some(&Ruling::Again { after_ms: 0 }), "a new generation begins anew");
+}
+
+#[test]
+fn history_says_what_attempts_took() {
+    let mut over = end("0", vanished());
+    over.cost = Cost { gpu_hours: 0.5, usd: 2.0, seconds: 9.0, ..Cost::default() };
+    let told = History::of(&[start("1", 7, 0), start("0", 5, 0)], &[over]);
+    let took: Vec<_> = told.attempts.iter().map(|tried| (tried.started_at, tried.spend.gpu_hours, tried.spend.usd)).collect();
+    assert_eq!(took, [(5, 0.5, 2.0), (7, 0.0, 0.0)]);
+    assert_eq!(told.ending(&Nonce("0".to_owned())), Some(&Ending::of(vanished())));
+    assert_eq!(told.ending(&Nonce("1".to_owned())), None);
 }

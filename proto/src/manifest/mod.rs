@@ -5,7 +5,9 @@
 //! without mistakes becomes a [`Manifest`]. Does not own: where sources lead, which cells come out.
 
 mod axis;
+mod budget;
 mod check;
+mod gate;
 mod mistake;
 mod names;
 mod pattern;
@@ -19,6 +21,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use axis::{BinaryAxis, Bits, CodecAxis, OneOrMany, PqAxis, PqBytes, Seeds};
+pub use budget::Budget;
+pub use gate::{Gate, Hold, ReportState, Until};
 pub use mistake::{Mistake, MistakeKind, Mistakes};
 pub use pattern::{BinaryPattern, CodecPattern, NotAPattern, PqPattern};
 pub use schema::schema;
@@ -27,6 +31,7 @@ pub use source::{NotASource, SourceRef};
 use crate::codec::Codec;
 use crate::lock::{ModelFacts, Pooling};
 use crate::measure::Measure;
+use crate::track::Track;
 use axis::one_or_many;
 
 /// A sweep: what is compared, on what, and how it is measured.
@@ -62,6 +67,15 @@ pub struct Manifest {
     /// Order of execution: cells that no entry names are in tier 1.
     #[serde(default)]
     pub tiers: Vec<Tier>,
+    /// The track of cells that no entry of `tiers` puts elsewhere.
+    #[serde(default, skip_serializing_if = "Track::is_core")]
+    pub track: Track,
+    /// What waits until something else is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
+    /// Limits. What would go beyond one is held, not killed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Budget>,
 }
 
 impl Manifest {
@@ -133,6 +147,10 @@ pub struct Dataset {
     pub ignore_identical_ids: Option<bool>,
 }
 
+fn first_tier() -> u32 {
+    1
+}
+
 fn default_split() -> String {
     "test".to_owned()
 }
@@ -180,13 +198,17 @@ pub struct Include {
     pub codec: OneOrMany<CodecAxis>,
 }
 
-/// Puts cells in a tier.
+/// Puts cells in a tier and a track.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
-    /// The tier; 1 runs first.
+    /// The tier; 1 runs first, and is the default.
+    #[serde(default = "first_tier")]
     #[schemars(range(min = 1, max = 1000))]
     pub tier: u32,
+    /// The track of these cells. Default: the sweep's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub track: Option<Track>,
     /// Which cells. The first entry that matches a cell counts.
     #[serde(rename = "where")]
     pub which: Where,

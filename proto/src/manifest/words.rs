@@ -79,7 +79,7 @@ pub(super) fn allowed(node: &Value, root: &Value) -> String {
     }
     match text_of("type") {
         Some("integer") => whole_number(node),
-        Some("number") => "a number".to_owned(),
+        Some("number") => number(node, "a number"),
         Some("boolean") => "true or false".to_owned(),
         Some("string") => "a text".to_owned(),
         Some("array") => match node.get("items") {
@@ -106,11 +106,17 @@ fn whole_number(node: &Value) -> String {
         Some(step) => format!("a multiple of {step}"),
         None => "a whole number".to_owned(),
     };
+    number(node, &kind)
+}
+
+/// `kind`, from the least to the greatest that is allowed.
+fn number(node: &Value, kind: &str) -> String {
+    let bound = |key: &str| node.get(key).filter(|bound| bound.is_number()).map(Value::to_string);
     match (bound("minimum"), bound("maximum")) {
         (Some(low), Some(high)) => format!("{kind} from {low} to {high}"),
         (Some(low), None) => format!("{kind} from {low}"),
         (None, Some(high)) => format!("{kind} up to {high}"),
-        (None, None) => kind,
+        (None, None) => kind.to_owned(),
     }
 }
 

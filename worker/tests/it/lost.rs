@@ -1,6 +1,6 @@
 //! Blobs that are damaged or gone.
 
-use bitsweep_backends::Notice;
+use bitsweep_backends::{Ended, Notice};
 use bitsweep_proto::work::{Work, WorkSource};
 use bitsweep_proto::{JobKey, Verdict};
 
@@ -16,7 +16,7 @@ async fn infrastructure(site: &Site, work: &Work) -> (String, Vec<(JobKey, u32)>
             revoked.lock().unwrap().push((*key, *generation));
             None
         }
-        Notice::Ended { key, verdict: Verdict::Infrastructure { message }, .. } if *key == work.key => {
+        Notice::Ended(Ended { key, verdict: Verdict::Infrastructure { message }, .. }) if *key == work.key => {
             Some(message.clone())
         }
         Notice::Adopted { key, .. } => panic!("{key} was not to be done"),

@@ -1,8 +1,16 @@
 //! A worker on in-process services and a store in a folder, with children that play parts and with the real one.
 
+mod cost;
+mod deadline;
 mod faults;
+mod hung;
+mod ledger;
 mod life;
+mod logs;
 mod lost;
+mod notices;
 mod races;
 mod real;
 mod site;
+mod slots;
+mod switch;

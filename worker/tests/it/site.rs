@@ -6,18 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitsweep_backends::store::faults::Faulty;
-use bitsweep_backends::{InProcessLedger, InProcessQueue, Ledger, Notice, Queue, Store};
-use bitsweep_proto::job::{Class, Embed, InputKey, Spec, Texts, push_input};
+use bitsweep_backends::{Ended, InProcessLedger, InProcessQueue, Ledger, Notice, Queue, Store};
+use bitsweep_proto::job::{Embed, InputKey, Spec, Texts, push_input};
 use bitsweep_proto::lock::Pooling;
 use bitsweep_proto::profile::{Profile, Profiles};
 use bitsweep_proto::wire::Ticket;
 use bitsweep_proto::work::{Work, WorkInput, WorkSource};
-use bitsweep_proto::{AttemptEnd, Digest, JobKey, Outcome};
-use bitsweep_worker::{ChildProgram, Settings, Worker, WorkerError, WorkerReport};
+use bitsweep_proto::{AttemptEnd, Digest, JobKey, Nonce, Outcome, Verdict};
+use bitsweep_worker::{ChildProgram, Settings, Worker, WorkerError, WorkerMetrics, WorkerReport};
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
+
+use crate::switch::Switch;
 
 /// The program with the parts.
 pub(crate) fn child(args: &[&str]) -> ChildProgram {
@@ -29,8 +33,10 @@ pub(crate) fn child(args: &[&str]) -> ChildProgram {
 pub(crate) struct Site {
     pub(crate) folder: Arc<TempDir>,
     pub(crate) store: Store,
-    pub(crate) ledger: Arc<InProcessLedger>,
+    pub(crate) ledger: Arc<Switch>,
     pub(crate) queue: Arc<InProcessQueue>,
+    /// Gathers what the site's worker counts; for one worker.
+    registry: Registry,
     /// Notices that were heard and not looked at yet.
     notices: Mutex<VecDeque<Notice>>,
 }
@@ -47,7 +53,18 @@ impl Site {
 
     async fn on(folder: Arc<TempDir>) -> Self {
         let store = Store::open(folder.path().join("store").to_str().unwrap()).await.unwrap();
-        Self { folder, store, ledger: Arc::default(), queue: Arc::default(), notices: Mutex::default() }
+        Self::with(folder, store).await
+    }
+
+    /// A site whose store is in memory.
+    pub(crate) async fn in_memory() -> Self {
+        let store = Store::with_objects(Arc::new(InMemory::new()), None).await.unwrap();
+        Self::with(Arc::new(tempfile::tempdir().unwrap()), store).await
+    }
+
+    async fn with(folder: Arc<TempDir>, store: Store) -> Self {
+        let ledger = Arc::new(Switch::new(open_ledger().await));
+        Self { folder, store, ledger, queue: Arc::default(), registry: Registry::new(), notices: Mutex::default() }
     }
 
     /// A site whose store can be made to fail.
@@ -57,7 +74,7 @@ impl Site {
         std::fs::create_dir(&place).unwrap();
         let faulty = Faulty::new(Arc::new(LocalFileSystem::new_with_prefix(&place).unwrap()), Vec::new());
         let store = Store::with_objects(Arc::new(faulty.clone()), Some(place)).await.unwrap();
-        (Self { folder, store, ledger: Arc::default(), queue: Arc::default(), notices: Mutex::default() }, faulty)
+        (Self::with(folder, store).await, faulty)
     }
 
     pub(crate) fn scratch(&self) -> PathBuf {
@@ -71,26 +88,31 @@ impl Site {
 
     pub(crate) fn settings(&self, child: ChildProgram) -> Settings {
         Settings {
-            slots: 1,
-            classes: vec![Class::Gpu, Class::Cpu],
-            lease: Duration::from_secs(60),
             beat: Duration::from_millis(5),
             stop_limit: Duration::from_secs(60),
-            scratch: self.scratch(),
-            child,
+            ..Settings::new(self.scratch(), child)
         }
     }
 
     pub(crate) fn worker_with(&self, settings: Settings) -> Running {
         let (stop, stopped) = watch::channel(false);
         let (queue, ledger) = (Arc::clone(&self.queue), Arc::clone(&self.ledger));
-        let worker = Worker { queue, ledger, store: self.store.clone(), settings, stop: stopped };
+        // Where a second worker starts, nobody gathers what it counts.
+        let metrics = WorkerMetrics::new(&self.registry).unwrap_or_default();
+        let worker = Worker { queue, ledger, store: self.store.clone(), settings, metrics, stop: stopped };
         Running { stop, task: tokio::spawn(worker.run()) }
     }
 
     pub(crate) async fn offer(&self, work: &Work) {
-        self.ledger.offer(work.clone()).await.unwrap();
-        self.queue.publish(Ticket { key: work.key, class: work.class() }).await.unwrap();
+        self.ledger.offer(vec![work.clone()]).await.unwrap();
+        self.queue.publish(&[Ticket { key: work.key, class: work.class() }]).await.unwrap();
+    }
+
+    /// The value of a counter without labels.
+    pub(crate) fn counted(&self, name: &str) -> f64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == format!("bitsweep_worker_{name}"));
+        family.expect("there is such a counter").get_metric()[0].get_counter().get_value()
     }
 
     /// The first notice on which `wanted` has an opinion; those before it are dropped, those after it stay.
@@ -109,7 +131,7 @@ impl Site {
     /// The notice that says how an attempt on `key` ended.
     pub(crate) async fn ending(&self, key: JobKey) -> Notice {
         let ends = |notice: &Notice| match notice {
-            Notice::Adopted { key: found, .. } | Notice::Ended { key: found, .. } if *found == key => {
+            Notice::Adopted { key: found, .. } | Notice::Ended(Ended { key: found, .. }) if *found == key => {
                 Some(notice.clone())
             }
             _ => None,
@@ -125,7 +147,7 @@ impl Site {
         (ending, worker.stop().await.unwrap())
     }
 
-    /// The end records of `key`.
+    /// The end records of `key`. A committed attempt has none.
     pub(crate) async fn ends(&self, key: JobKey) -> Vec<AttemptEnd> {
         self.store.attempts(key).await.unwrap().ends
     }
@@ -223,5 +245,27 @@ pub(crate) fn work(spec: Spec, inputs: Vec<WorkInput>, profiles: &Profiles) -> W
         push_input(&mut fields, &format!("{}/{}", input.name, input.item), content);
     }
     let profile = spec.profile(profiles).cloned();
-    Work { key: fields.key(), spec, fields, inputs, profile, generation: 0 }
+    let (key, generation, traceparent) = (fields.key(), 0, String::new());
+    Work { key, spec, fields, inputs, profile, generation, device_memory_bytes: 0, traceparent }
+}
+
+/// Who opens ledgers.
+pub(crate) fn leader() -> Nonce {
+    Nonce("leader".to_owned())
+}
+
+/// A ledger that serves claims.
+pub(crate) async fn open_ledger() -> InProcessLedger {
+    let (ledger, leader) = (InProcessLedger::new(), leader());
+    ledger.pulse(&leader, Duration::from_secs(3600)).await.unwrap();
+    ledger.open(&leader).await.unwrap();
+    ledger
+}
+
+/// How an attempt ended that made no outcome.
+pub(crate) fn verdict(ending: Notice) -> Verdict {
+    match ending {
+        Notice::Ended(Ended { verdict, .. }) => verdict,
+        other => panic!("expected an attempt without an outcome, got {other:?}"),
+    }
 }

@@ -1,0 +1,83 @@
+//! Attempts that vanished: their ends are put on record on their behalf.
+//!
+//! The lease of an attempt ran out, or it has a start on record and nobody keeps a lease for it. Its end is put with
+//! put-if-absent: if the worker did it after all, or another coordinator, theirs stays. So every attempt ends once on
+//! record, whoever says it, and the accounts and budgets that are added up from the records come out the same.
+//!
+//! It is charged from its start to now, at the rates of its start record: that is the most it can have taken, for nobody
+//! knows when the machine went. An attempt that left not even a start gets one too, without rates and with no
+//! checkpoints of its own.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bitsweep_backends::store::Attempts;
+use bitsweep_backends::{BackendError, Store};
+use bitsweep_proto::JobKey;
+use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Nonce, Verdict};
+use bitsweep_proto::outcome::{Cost, Rates};
+
+/// What the record says.
+const MESSAGE: &str = "the worker vanished";
+
+/// Puts the end of a vanished attempt on record. False where it has one already.
+pub(crate) async fn close(
+    store: &Store,
+    key: JobKey,
+    (attempt, heard_at): (&Nonce, u64),
+) -> Result<bool, BackendError> {
+    let attempts = store.attempts(key).await?;
+    if attempts.ends.iter().any(|end| end.attempt == *attempt) {
+        return Ok(false);
+    }
+    let known = attempts.starts.iter().find(|start| start.attempt == *attempt);
+    let by_now = match known.and_then(|start| checkpoints_after(&attempts, start)) {
+        Some(checkpoints) => checkpoints,
+        None => store.checkpoints(key).await?.len() as u64,
+    };
+    let start = known.cloned().unwrap_or_else(|| unknown_start(key, (attempt, heard_at), by_now));
+    if known.is_none() {
+        store.put_attempt_start(&start).await?;
+    }
+    store.put_attempt_end(&end(&start, by_now, now())).await?;
+    Ok(true)
+}
+
+/// Checkpoints that the next attempt found; `None` where there is no next one.
+fn checkpoints_after(attempts: &Attempts, start: &AttemptStart) -> Option<u64> {
+    let after = |other: &&AttemptStart| (other.started_at, &other.attempt) > (start.started_at, &start.attempt);
+    attempts.starts.iter().find(after).map(|next| next.checkpoints_found)
+}
+
+fn unknown_start(key: JobKey, (attempt, heard_at): (&Nonce, u64), checkpoints_found: u64) -> AttemptStart {
+    AttemptStart {
+        version: ATTEMPT_VERSION,
+        attempt: attempt.clone(),
+        key,
+        generation: 0,
+        host: "unknown".to_owned(),
+        process: 0,
+        started_at: heard_at,
+        checkpoints_found,
+        device: String::new(),
+        rates: Rates::default(),
+    }
+}
+
+/// The end of `start`, which vanished by `now` and after which there were `checkpoints`.
+fn end(start: &AttemptStart, checkpoints: u64, now: u64) -> AttemptEnd {
+    let seconds = now.saturating_sub(start.started_at);
+    AttemptEnd {
+        version: ATTEMPT_VERSION,
+        attempt: start.attempt.clone(),
+        key: start.key,
+        ended_at: now,
+        checkpoints_made: checkpoints.saturating_sub(start.checkpoints_found),
+        verdict: Verdict::Infrastructure { message: MESSAGE.to_owned() },
+        cost: Cost { seconds: seconds as f64, ..Cost::default() }.at(start.rates),
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

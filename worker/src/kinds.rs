@@ -1,0 +1,34 @@
+//! What a supervisor knows of each kind: for how long it may be silent, and whether it has checkpoints.
+
+use std::time::Duration;
+
+use bitsweep_proto::Kind;
+
+/// For how long a child at work may say nothing before it is taken for hung. A child says something at each safe point
+/// (at most once a second), so this is the longest way between two of them, on a slow machine with a cold disk:
+///
+/// | kind | the longest way |
+/// |---|---|
+/// | embed | reading a large model; one round of batches |
+/// | compress | one call of Faiss, which trains on everything and cannot be interrupted |
+/// | retrieve | reading a large index; then one query |
+/// | measure | reading the runs |
+/// | noop | none |
+pub(crate) fn patience(kind: Kind) -> Duration {
+    let minutes = match kind {
+        Kind::Embed => 15,
+        Kind::Compress => 6 * 60,
+        Kind::Retrieve => 60,
+        Kind::Measure => 30,
+        Kind::Noop => 1,
+    };
+    Duration::from_secs(minutes * 60)
+}
+
+/// Whether attempts leave checkpoints. For those that do not, none are looked for and none are dropped.
+pub(crate) fn has_checkpoints(kind: Kind) -> bool {
+    match kind {
+        Kind::Embed => true,
+        Kind::Compress | Kind::Retrieve | Kind::Measure | Kind::Noop => false,
+    }
+}
