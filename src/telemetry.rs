@@ -60,7 +60,9 @@ pub(crate) struct Telemetry {
 pub(crate) fn start(args: &LogArgs, default_level: &str) -> Result<Telemetry, Failure> {
     let filter = args.log.as_deref().unwrap_or(default_level);
     let filter = EnvFilter::try_new(filter).map_err(|error| {
-        Failure::wrong(format!("--log or BITSWEEP_LOG, \"{filter}\": {error}; write for example info,bitsweep_worker=debug"))
+        Failure::wrong(format!(
+            "--log or BITSWEEP_LOG, \"{filter}\": {error}; write for example info,bitsweep_worker=debug"
+        ))
     })?;
     let lines = lines(args.log_format).with_filter(filter);
     #[cfg(feature = "otlp")]

@@ -225,7 +225,12 @@ fn readers() -> Vec<Case> {
         case("address that is none of a coordinator", 2, &["status", "--to", "localhost:8700"], |_| {}),
         case("address with a token in it", 2, &["status", "--to", "http://me:secret@host:8700"], |_| {}),
         case("cancel without a coordinator", 2, &["cancel", "bench"], finished),
-        case("token file that is not there", 2, &["status", "--to", "http://127.0.0.1:9", "--token-file", "none"], |_| {}),
+        case(
+            "token file that is not there",
+            2,
+            &["status", "--to", "http://127.0.0.1:9", "--token-file", "none"],
+            |_| {},
+        ),
         case("limit that is none", 2, &["resume", "--budget", "0", "40h", "--to", "http://127.0.0.1:9"], |_| {}),
         case("option that is not a number", 2, &["run", "sweep.yaml", "--slots", "0"], |_| {}),
     ]

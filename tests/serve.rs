@@ -28,10 +28,30 @@ impl Bench {
     async fn new() -> Self {
         let (rabbit, redis) = tokio::join!(Rabbit::start(), Redis::start(true));
         rabbit.ctl(&["add_user", "someone", PASSWORD]).await;
-        rabbit.ctl(&["set_permissions", "-p", "/", "someone", "^bitsweep\\.", "^(bitsweep\\..*|amq\\.default)$", "^bitsweep\\."]).await;
+        rabbit
+            .ctl(&[
+                "set_permissions",
+                "-p",
+                "/",
+                "someone",
+                "^bitsweep\\.",
+                "^(bitsweep\\..*|amq\\.default)$",
+                "^bitsweep\\.",
+            ])
+            .await;
         let client = redis::Client::open(redis.address().with_secrets().clone()).expect("an address");
         let mut connection = client.get_multiplexed_async_connection().await.expect("it answers");
-        let words = ["SETUSER", "someone", "on", &format!(">{PASSWORD}"), "~{bitsweep:*", "+@all", "-@admin", "-@dangerous", "+info"];
+        let words = [
+            "SETUSER",
+            "someone",
+            "on",
+            &format!(">{PASSWORD}"),
+            "~{bitsweep:*",
+            "+@all",
+            "-@admin",
+            "-@dangerous",
+            "+info",
+        ];
         redis::cmd("ACL").arg(&words).query_async::<()>(&mut connection).await.expect("a user");
         let port = redis.address().with_secrets().port().expect("a port");
         Self {
@@ -50,7 +70,10 @@ impl Bench {
     /// The program, with these services, everything that it can log, and quick leases.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = bare(args);
-        command.args(["--queue", &self.queue, "--ledger", &self.ledger, "--lease", "4s"]).arg("--store").arg(self.store());
+        command
+            .args(["--queue", &self.queue, "--ledger", &self.ledger, "--lease", "4s"])
+            .arg("--store")
+            .arg(self.store());
         command.env("BITSWEEP_LOG", "trace").env("HOME", self.folder.path());
         command
     }
@@ -187,7 +210,8 @@ async fn a_worker_that_is_told_to_go_is_gone_soon_and_shows_metrics_until_then()
     };
     let address = timeout(PATIENCE, address).await.expect("it says where in time");
     answers(&format!("http://{address}/healthz"), 200).await;
-    let metrics = reqwest::get(format!("http://{address}/metrics")).await.expect("it answers").text().await.expect("text");
+    let metrics =
+        reqwest::get(format!("http://{address}/metrics")).await.expect("it answers").text().await.expect("text");
     assert!(metrics.contains("bitsweep_worker_busy_slots"), "{metrics}");
     let told = Instant::now();
     signal(&child, "TERM");
@@ -210,7 +234,8 @@ async fn what_is_wrong_for_good_and_what_is_away_have_their_codes() {
         let (code, said) = run(&[program, "--queue", &stranger, "--ledger", &bench.ledger, "--store", &store]).await;
         assert_eq!(code, 2, "{said}");
         let away = format!("amqp://someone:{PASSWORD}@127.0.0.1:1");
-        let (code, said) = run(&[program, "--queue", &away, "--ledger", &bench.ledger, "--store", &store, "--wait", "1s"]).await;
+        let (code, said) =
+            run(&[program, "--queue", &away, "--ledger", &bench.ledger, "--store", &store, "--wait", "1s"]).await;
         assert_eq!(code, 3, "{said}");
         let (code, said) = run(&[program, "--queue", &bench.queue, "--store", &store]).await;
         assert_eq!((code, said.contains("BITSWEEP_LEDGER")), (2, true), "{said}");

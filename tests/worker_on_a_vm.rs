@@ -13,8 +13,9 @@ fn tarball(folder: &Path) -> PathBuf {
     fs::write(&program, "#!/bin/sh\necho bitsweep 9.9.9\n").expect("a file");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it can be run");
     let tarball = folder.join("t.tar.gz");
-    let made = Command::new("tar").arg("-C").arg(folder).arg("-czf").arg(&tarball).arg("bitsweep-9.9.9-x86_64-linux");
-    assert!(made.status().expect("tar is installed").success());
+    let mut tar = Command::new("tar");
+    tar.arg("-C").arg(folder).arg("-czf").arg(&tarball).arg("bitsweep-9.9.9-x86_64-linux");
+    assert!(tar.status().expect("tar is installed").success());
     tarball
 }
 
@@ -26,7 +27,12 @@ fn install(folder: &Path, args: &[&str]) -> Output {
             command.env_remove(name);
         }
     }
-    command.arg(script).args(args).env("BITSWEEP_INSTALL_ROOT", folder.join("root")).output().expect("bash is installed")
+    command
+        .arg(script)
+        .args(args)
+        .env("BITSWEEP_INSTALL_ROOT", folder.join("root"))
+        .output()
+        .expect("bash is installed")
 }
 
 fn errors(output: &Output) -> String {

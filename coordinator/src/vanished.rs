@@ -30,6 +30,13 @@ pub(crate) async fn close(
         return Ok(false);
     }
     let known = attempts.starts.iter().find(|start| start.attempt == *attempt);
+    // An attempt that commits puts no end on record: its outcome names it, and says what it took.
+    if let Some(start) = known {
+        let made = store.outcome_at(key, start.generation).await;
+        if made.is_ok_and(|outcome| outcome.is_some_and(|outcome| outcome.attempt == *attempt)) {
+            return Ok(false);
+        }
+    }
     let by_now = match known.and_then(|start| checkpoints_after(&attempts, start)) {
         Some(checkpoints) => checkpoints,
         None => store.checkpoints(key).await?.len() as u64,

@@ -8,9 +8,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bitsweep_plan::scheduler::{
-    Effect, Event, Fact, Facts, Fingerprint, Mark, Settings, Spend, State, step,
-};
+use bitsweep_plan::scheduler::{Effect, Event, Fact, Facts, Fingerprint, Mark, Settings, Spend, State, step};
 use bitsweep_proto::lock::{DatasetCounts, LOCK_VERSION, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling};
 use bitsweep_proto::{Digest, Lock, Manifest, Plan, Profile, Profiles, SweepId};
 

@@ -27,7 +27,6 @@ pub fn work(plan: &Plan, index: u32, generation: u32) -> Work {
     }
 }
 
-
 /// What a device of its own must hold for a job: an encoder's weights, and as much again for a batch under way. Jobs of
 /// other kinds use the machine's memory.
 fn device_memory(spec: &Spec, plan: &Plan) -> u64 {

@@ -119,7 +119,9 @@ async fn look(check: &Check, patient: &Patient, args: &DoctorArgs) -> Verdict {
     };
     let limit = args.timeout + args.hold.unwrap_or(Duration::ZERO);
     let late = format!("the {} did not answer within {limit:?}", check.subject.name());
-    timeout(limit, running).await.unwrap_or_else(|_| Verdict::unreachable(late, "look at its load; or give it longer: --timeout 60s"))
+    timeout(limit, running)
+        .await
+        .unwrap_or_else(|_| Verdict::unreachable(late, "look at its load; or give it longer: --timeout 60s"))
 }
 
 /// What is wrong for good counts more than what may mend itself.

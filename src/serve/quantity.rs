@@ -5,7 +5,8 @@ use std::time::Duration;
 /// `11h`, `90s`, `1h30m`, `250ms`, `2d`. A number without a unit is an error: nobody knows what it means.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-    let wrong = || format!("\"{text}\" is not a duration: write a number and ms, s, m, h or d, for example 90s or 1h30m");
+    let wrong =
+        || format!("\"{text}\" is not a duration: write a number and ms, s, m, h or d, for example 90s or 1h30m");
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(wrong());
@@ -38,7 +39,9 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
         ("Ti", 1 << 40),
     ];
     let wrong = || {
-        format!("\"{text}\" is not a size: write a number and K, M, G, T (powers of 1000) or Ki, Mi, Gi, Ti (powers of 1024)")
+        format!(
+            "\"{text}\" is not a size: write a number and K, M, G, T (powers of 1000) or Ki, Mi, Gi, Ti (powers of 1024)"
+        )
     };
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -60,7 +63,8 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, seconds) in [("11h", 39_600.0), ("90s", 90.0), ("1h30m", 5400.0), ("250ms", 0.25), ("2d", 172_800.0)] {
+        for (text, seconds) in [("11h", 39_600.0), ("90s", 90.0), ("1h30m", 5400.0), ("250ms", 0.25), ("2d", 172_800.0)]
+        {
             assert_eq!(duration(text).unwrap().as_secs_f64(), seconds, "{text}");
         }
         for text in ["", "11", "h", "11 h", "-1s", "1.5h", "1y", "99999999999999999999d", "18446744073709551615d"] {
@@ -70,7 +74,8 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, size) in [("200G", 200_000_000_000), ("200Gi", 200 << 30), ("1KB", 1000), ("7", 7), ("3Mi", 3 << 20)] {
+        for (text, size) in [("200G", 200_000_000_000), ("200Gi", 200 << 30), ("1KB", 1000), ("7", 7), ("3Mi", 3 << 20)]
+        {
             assert_eq!(bytes(text).unwrap(), size, "{text}");
         }
         for text in ["", "G", "1.5G", "-1", "1g", "1Pi", "99999999T"] {

@@ -59,7 +59,9 @@ impl ServiceArgs {
 
 fn missing(service: &str, example: &str) -> Failure {
     let upper = service.to_uppercase();
-    Failure::wrong(format!("no {service} is given: use --{service} {example} or the environment variable BITSWEEP_{upper}"))
+    Failure::wrong(format!(
+        "no {service} is given: use --{service} {example} or the environment variable BITSWEEP_{upper}"
+    ))
 }
 
 fn address(
@@ -144,7 +146,9 @@ mod tests {
 
     #[test]
     fn no_message_shows_a_password() {
-        for args in [["--queue", "u:secret@h"], ["--queue", "redis://u:secret@h"], ["--ledger", "http://u:secret@h?x=secret"]] {
+        for args in
+            [["--queue", "u:secret@h"], ["--queue", "redis://u:secret@h"], ["--ledger", "http://u:secret@h?x=secret"]]
+        {
             let services = parse(&args);
             let failure = match (services.queue(), services.ledger()) {
                 (Err(failure), _) | (_, Err(failure)) => failure,

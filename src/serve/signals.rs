@@ -9,7 +9,8 @@ use crate::exit::{Exit, Failure};
 /// stays.
 pub(crate) fn stop(at_once: Exit) -> Result<watch::Receiver<bool>, Failure> {
     let (raise, stop) = watch::channel(false);
-    let listen = |kind: SignalKind| signal(kind).map_err(|error| Failure::wrong(format!("no signals can be had: {error}")));
+    let listen =
+        |kind: SignalKind| signal(kind).map_err(|error| Failure::wrong(format!("no signals can be had: {error}")));
     let mut signals =
         [listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?];
     tokio::spawn(async move {

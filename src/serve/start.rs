@@ -95,8 +95,9 @@ mod tests {
         assert_eq!(failure.exit, Exit::Unreachable);
         let waited = start.elapsed();
         assert!((Duration::from_secs(50)..=Duration::from_secs(60)).contains(&waited), "{waited:?}");
-        let refused =
-            async || Err::<(), _>(BackendError::Refused { service: Service::Queue, message: "no".into(), source: None });
+        let refused = async || {
+            Err::<(), _>(BackendError::Refused { service: Service::Queue, message: "no".into(), source: None })
+        };
         let failure = insist(Instant::now() + Duration::from_secs(60), refused).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Wrong);
     }

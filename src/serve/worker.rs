@@ -7,7 +7,10 @@ use std::time::Duration;
 use bitsweep_backends::Store;
 use bitsweep_proto::Class;
 use bitsweep_proto::outcome::Rates;
-use bitsweep_worker::{Cause, ChildProgram, Cloud, Device, NoticeSource, Settings, Worker, WorkerEnd, WorkerError, WorkerMetrics, WorkerReport};
+use bitsweep_worker::{
+    Cause, ChildProgram, Cloud, Device, NoticeSource, Settings, Worker, WorkerEnd, WorkerError, WorkerMetrics,
+    WorkerReport,
+};
 use clap::{Args, ValueEnum};
 use prometheus::Registry;
 
@@ -213,7 +216,9 @@ fn beat(args: &WorkerArgs) -> Result<Duration, Failure> {
     let beat = args.beat.unwrap_or(args.lease / 6);
     if beat.is_zero() || beat * 2 > args.lease {
         let (beat, lease) = (beat, args.lease);
-        return Err(Failure::wrong(format!("--beat {beat:?} does not fit --lease {lease:?}: at least two have to fit in")));
+        return Err(Failure::wrong(format!(
+            "--beat {beat:?} does not fit --lease {lease:?}: at least two have to fit in"
+        )));
     }
     Ok(beat)
 }

@@ -9,7 +9,6 @@ use crate::site::Site;
 
 /// What the faults cost.
 #[derive(Debug, Default)]
-#[expect(dead_code, reason = "it is printed")]
 pub(crate) struct Report {
     pub(crate) jobs: usize,
     pub(crate) attempts: usize,
@@ -44,7 +43,11 @@ pub(crate) async fn check(site: &Site, faults: &[Fault]) -> Report {
         for start in attempts.starts.iter().filter(|start| start.generation == generation) {
             // Clocks are read in seconds, and a start record is put just after the look for the outcome.
             let late = start.started_at > outcome.provenance.committed_at + 2 && start.attempt != outcome.attempt;
-            assert!(!late, "{key}: attempt {} started at {}, after the commit at {}", start.attempt, start.started_at, outcome.provenance.committed_at);
+            assert!(
+                !late,
+                "{key}: attempt {} started at {}, after the commit at {}",
+                start.attempt, start.started_at, outcome.provenance.committed_at
+            );
         }
         for start in &attempts.starts {
             let end = attempts.ends.iter().find(|end| end.attempt == start.attempt);

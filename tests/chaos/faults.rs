@@ -34,9 +34,28 @@ use Fault::*;
 
 /// Kills most often: they are what spot machines do.
 const DECK: [Fault; 22] = [
-    KillWorker, KillWorker, KillWorker, KillWorker, KillChild, KillChild, KillCoordinator, KillCoordinator,
-    TerminateWorker, TerminateWorker, StopWorker, StopCoordinator, RestartBroker, Flush, RollBack, DeleteQueues,
-    StoreOverloaded, StoreSlow, StoreCutOff, StoreLosesAnswers, CorruptBlob, DeleteBlob,
+    KillWorker,
+    KillWorker,
+    KillWorker,
+    KillWorker,
+    KillChild,
+    KillChild,
+    KillCoordinator,
+    KillCoordinator,
+    TerminateWorker,
+    TerminateWorker,
+    StopWorker,
+    StopCoordinator,
+    RestartBroker,
+    Flush,
+    RollBack,
+    DeleteQueues,
+    StoreOverloaded,
+    StoreSlow,
+    StoreCutOff,
+    StoreLosesAnswers,
+    CorruptBlob,
+    DeleteBlob,
 ];
 
 pub(crate) fn next(random: &mut Random) -> Fault {

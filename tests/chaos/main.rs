@@ -54,13 +54,13 @@ async fn chaos(seed: u64, count: u32) {
         println!("{:6.1} s: {fault:?}", started.elapsed().as_secs_f64());
         faults::inflict(fault, &mut site, &mut random).await;
         done.push(fault);
-        site.revive().await;
+        site.revive();
         if site.is_done().await && done.len() < count as usize {
             // The sweep was faster than the faults: more of the same work.
             site.submit_more().await;
         }
     }
-    site.calm_down().await;
+    site.calm_down();
     site.wait_until_done(PATIENCE).await;
     site.check_table();
     let report = checks::check(&site, &done).await;

@@ -103,7 +103,7 @@ impl Site {
     }
 
     /// Starts what has been dead for a second.
-    pub(crate) async fn revive(&mut self) {
+    pub(crate) fn revive(&mut self) {
         self.look();
         self.start_dead(Duration::from_secs(1));
     }
@@ -134,7 +134,7 @@ impl Site {
     }
 
     /// All troubles are over, everybody is up.
-    pub(crate) async fn calm_down(&mut self) {
+    pub(crate) fn calm_down(&mut self) {
         self.s3.trouble(Vec::new());
         self.look();
         self.revive_all();
@@ -154,7 +154,9 @@ impl Site {
         let (number, seeds) = (self.manifests, 24 * (self.manifests + 1));
         self.manifests += 1;
         let name = format!("sweep-{number}.yaml");
-        let content = MANIFEST.replace("seeds: 2", &format!("seeds: {seeds}")).replace("sweep: bench", &format!("sweep: bench-{number}"));
+        let content = MANIFEST
+            .replace("seeds: 2", &format!("seeds: {seeds}"))
+            .replace("sweep: bench", &format!("sweep: bench-{number}"));
         self.bench.write(&name, content);
         name
     }
@@ -194,7 +196,7 @@ impl Site {
         let until = Instant::now() + patience;
         while !self.is_done().await {
             assert!(Instant::now() < until, "the sweep is stuck\n{}", self.logs());
-            self.revive().await;
+            self.revive();
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
@@ -203,7 +205,8 @@ impl Site {
     pub(crate) fn check_table(&self) {
         for number in 0..self.manifests {
             let manifest = format!("sweep-{number}.yaml");
-            let arguments = ["export", &manifest, "--format", "csv", "--store", &self.s3.place("sweeps")].map(str::to_owned);
+            let arguments =
+                ["export", &manifest, "--format", "csv", "--store", &self.s3.place("sweeps")].map(str::to_owned);
             let output = self.command(&arguments).output().unwrap();
             assert!(output.status.success(), "{}", text(&output.stderr));
             self.bench.ok(&["run", &manifest, "--quiet", "--store", "embedded", "--slots", "2", "--threads", "1"]);
@@ -229,7 +232,8 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        for child in self.coordinators.iter_mut().chain(&mut self.workers).filter_map(|process| process.child.as_mut()) {
+        for child in self.coordinators.iter_mut().chain(&mut self.workers).filter_map(|process| process.child.as_mut())
+        {
             let _ = child.kill();
             let _ = child.wait();
         }

@@ -26,10 +26,19 @@ async fn faults_of_coordinators_are_told_apart() {
     };
     let (leader, standby) = (fake(LEADS, 200).await, fake(STANDS_BY, 200).await);
     ask(&[&leader, &standby], token).await.finds(&[]);
-    ask(&[&standby, &standby], token).await.finds(&[("coordinator-leader", "wrong")]).says("coordinator-leader", "none");
-    ask(&[&leader, &leader], token).await.finds(&[("coordinator-leader", "wrong")]).says("coordinator-leader", "2 of 2");
+    ask(&[&standby, &standby], token)
+        .await
+        .finds(&[("coordinator-leader", "wrong")])
+        .says("coordinator-leader", "none");
+    ask(&[&leader, &leader], token)
+        .await
+        .finds(&[("coordinator-leader", "wrong")])
+        .says("coordinator-leader", "2 of 2");
     ask(&[&standby], token).await.finds(&[("coordinator-leader", "warning")]);
-    ask(&[&leader], None).await.finds(&[("coordinator-token", "warning")]).says("coordinator-token", "asks for no token");
+    ask(&[&leader], None)
+        .await
+        .finds(&[("coordinator-token", "warning")])
+        .says("coordinator-token", "asks for no token");
     let strict = fake(LEADS, 401).await;
     ask(&[&strict], token).await.finds(&[("coordinator-token", "wrong")]).hides("the-secret-token");
     ask(&[&strict], None).await.finds(&[]);

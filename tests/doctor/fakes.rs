@@ -127,7 +127,8 @@ impl FakeRedis {
                 u8::from(self.cluster)
             )),
             "TIME" => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970").as_secs() - self.behind;
+                let now =
+                    SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970").as_secs() - self.behind;
                 format!("*2\r\n{}{}", bulk(&now.to_string()), bulk("0"))
             }
             "EVAL" => bulk("1"),
@@ -221,12 +222,17 @@ async fn answer(State((fake, objects)): State<(FakeS3, Objects)>, request: Reque
         }
         "GET" => match objects.get(&name) {
             None => error(404, "NoSuchKey"),
-            Some(bytes) => ([("etag", "\"1\"".to_owned()), ("last-modified", fake.date())], bytes.clone()).into_response(),
+            Some(bytes) => {
+                ([("etag", "\"1\"".to_owned()), ("last-modified", fake.date())], bytes.clone()).into_response()
+            }
         },
         "DELETE" if method == Method::POST => {
             let text = String::from_utf8_lossy(&body).into_owned();
             let keys = text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
-            let deleted: String = keys.inspect(|key| drop(objects.remove(*key))).map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
+            let deleted: String = keys
+                .inspect(|key| drop(objects.remove(*key)))
+                .map(|key| format!("<Deleted><Key>{key}</Key></Deleted>"))
+                .collect();
             format!("<?xml version=\"1.0\"?><DeleteResult>{deleted}</DeleteResult>").into_response()
         }
         "DELETE" => {
@@ -245,7 +251,9 @@ impl FakeS3 {
     fn listing(self, objects: &BTreeMap<String, Bytes>) -> String {
         let entry = |(name, bytes): (&String, &Bytes)| {
             let size = bytes.len();
-            format!("<Contents><Key>{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>\"1\"</ETag><Size>{size}</Size></Contents>")
+            format!(
+                "<Contents><Key>{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>\"1\"</ETag><Size>{size}</Size></Contents>"
+            )
         };
         let entries: String = objects.iter().map(entry).collect();
         format!("<?xml version=\"1.0\"?><ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>")

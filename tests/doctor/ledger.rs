@@ -27,8 +27,16 @@ async fn faults_of_the_server_are_told_apart() {
     let address = redis.address().with_secrets().to_string();
     visit(&["--ledger", &address], &[]).await.finds(&[]);
     for (plant, undo, found) in [
-        ("CONFIG SET maxmemory-policy allkeys-lru maxmemory 100mb", "CONFIG SET maxmemory-policy noeviction maxmemory 0", ("ledger-eviction", "wrong")),
-        ("CONFIG SET maxmemory-policy allkeys-lru", "CONFIG SET maxmemory-policy noeviction", ("ledger-eviction", "warning")),
+        (
+            "CONFIG SET maxmemory-policy allkeys-lru maxmemory 100mb",
+            "CONFIG SET maxmemory-policy noeviction maxmemory 0",
+            ("ledger-eviction", "wrong"),
+        ),
+        (
+            "CONFIG SET maxmemory-policy allkeys-lru",
+            "CONFIG SET maxmemory-policy noeviction",
+            ("ledger-eviction", "warning"),
+        ),
         ("CONFIG SET timeout 10", "CONFIG SET timeout 0", ("ledger-timeout", "warning")),
         ("CONFIG SET appendonly no", "CONFIG SET appendonly yes", ("ledger-persistence", "warning")),
         ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", ("ledger-memory", "wrong")),
@@ -73,7 +81,8 @@ async fn a_server_that_cannot_write_its_disk_is_told() {
     tell(&mut connection, "BGSAVE").await;
     let failed = async {
         loop {
-            let info: String = redis::cmd("INFO").arg("persistence").query_async(&mut connection).await.expect("it answers");
+            let info: String =
+                redis::cmd("INFO").arg("persistence").query_async(&mut connection).await.expect("it answers");
             if info.contains("rdb_last_bgsave_status:err") {
                 return;
             }

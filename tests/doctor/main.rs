@@ -27,9 +27,11 @@ struct Visit {
 async fn visit(args: &[&str], variables: &[(&str, &str)]) -> Visit {
     let output = run(args, variables).await;
     let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let report: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}\n{text}\n{errors}"));
+    let report: Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}\n{text}\n{errors}"));
     let findings = report["findings"].as_array().expect("findings").iter();
-    let findings = findings.map(|finding| (finding["check"].as_str().expect("a name").to_owned(), finding.clone())).collect();
+    let findings =
+        findings.map(|finding| (finding["check"].as_str().expect("a name").to_owned(), finding.clone())).collect();
     let exit = output.status.code().expect("it ends by itself");
     assert_eq!(report["exit"], exit);
     Visit { exit, findings, text: format!("{text}{errors}") }
@@ -62,7 +64,13 @@ impl Visit {
         sorted.sort_unstable();
         assert_eq!(found, sorted, "{}", self.text);
         let any = |level: &str| wanted.iter().any(|(_, wanted)| *wanted == level);
-        let exit = if any("wrong") { 2 } else if any("unreachable") { 3 } else { i32::from(any("warning")) };
+        let exit = if any("wrong") {
+            2
+        } else if any("unreachable") {
+            3
+        } else {
+            i32::from(any("warning"))
+        };
         assert_eq!(self.exit, exit, "{}", self.text);
         for (check, _) in wanted {
             let fix = self.findings[*check]["fix"].as_str().unwrap_or_default();

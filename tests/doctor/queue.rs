@@ -87,7 +87,9 @@ async fn policies(rabbit: &Rabbit) {
     rabbit.ctl(&["add_vhost", "policies"]).await;
     rabbit.ctl(&["set_permissions", "-p", "policies", "guest", ".*", ".*", ".*"]).await;
     let address = rabbit.address_of("guest:guest", "policies").with_secrets().to_string();
-    rabbit.ctl(&["set_policy", "-p", "policies", "short", "^bitsweep", "{\"delivery-limit\": 2}", "--apply-to", "queues"]).await;
+    rabbit
+        .ctl(&["set_policy", "-p", "policies", "short", "^bitsweep", "{\"delivery-limit\": 2}", "--apply-to", "queues"])
+        .await;
     let short = visit(&["--queue", &address], &[]).await;
     short.finds(&[("queue-delivery-limit", "wrong")]).says("queue-delivery-limit", "given back 3 times");
     rabbit.ctl(&["clear_policy", "-p", "policies", "short"]).await;
@@ -112,7 +114,8 @@ async fn declare(address: &bitsweep_backends::Address, name: &str, kind: &str, m
     }
     channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
     for _ in 0..messages {
-        let publish = channel.basic_publish("".into(), name.into(), BasicPublishOptions::default(), b"?", Default::default());
+        let publish =
+            channel.basic_publish("".into(), name.into(), BasicPublishOptions::default(), b"?", Default::default());
         publish.await.expect("it goes out").await.expect("it is confirmed");
     }
 }

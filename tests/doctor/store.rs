@@ -58,7 +58,10 @@ async fn faults_of_object_storage_are_told_apart() {
         (FakeS3 { denied: "LIST", ..FakeS3::default() }, Some(("store-list", "wrong", "may not be listed"))),
         (FakeS3 { denied: "DELETE", ..FakeS3::default() }, Some(("store-delete", "wrong", "may not be cleared"))),
         (FakeS3 { overwrites: true, ..FakeS3::default() }, Some(("store-put-if-absent", "wrong", "overwrites"))),
-        (FakeS3 { code: "InvalidAccessKeyId", ..FakeS3::default() }, Some(("store-reach", "wrong", "refuses the keys"))),
+        (
+            FakeS3 { code: "InvalidAccessKeyId", ..FakeS3::default() },
+            Some(("store-reach", "wrong", "refuses the keys")),
+        ),
         (FakeS3 { code: "NoSuchBucket", ..FakeS3::default() }, Some(("store-reach", "wrong", "is not there"))),
         (FakeS3 { code: "RequestTimeTooSkewed", ..FakeS3::default() }, Some(("store-reach", "wrong", "clock"))),
         (FakeS3 { behind: 60, ..FakeS3::default() }, Some(("store-clock", "warning", "behind"))),

@@ -176,13 +176,13 @@ impl Attempt {
         let committed = matches!(ending, Ending::Verdict(Verdict::Committed) | Ending::Adopted | Ending::NotNeeded);
         let limit = place.shared.settings.stop_limit + 2 * RECORD_LIMIT;
         place.stop.or_past(limit, carrier.finish(committed)).await;
-        place.folder.clear(!child_is_free).await;
         let child = if child_is_free {
             Some(child)
         } else {
             child.end().await;
             None
         };
+        place.folder.clear(!child_is_free).await;
         Ended { ending, refused, child }
     }
 

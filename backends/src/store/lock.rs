@@ -134,7 +134,9 @@ impl Holder {
         let program = arguments.next().unwrap_or_default();
         let program =
             Path::new(&program).file_name().map_or("bitsweep".into(), |name| name.to_string_lossy().into_owned());
-        let command: Vec<String> = std::iter::once(program).chain(arguments).collect();
+        // An address may hold a password.
+        let shown = arguments.map(|argument| if argument.contains("://") { "…".to_owned() } else { argument });
+        let command: Vec<String> = std::iter::once(program).chain(shown).collect();
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = host.trim();
         Self {

@@ -42,8 +42,8 @@ const ASKS_AT_A_TIME: usize = 32;
     post, path = "/api/v1/sweeps", request_body = Submission,
     responses(
         (status = 201, description = "it is on record and will run", body = Submitted),
-        (status = 409, description = "`missing` names the blobs to put first", body = Problem),
-        (status = 422, description = "`mistakes` names all that is wrong with it", body = Problem),
+        (status = 409, description = "`missing` names the blobs to put first", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`mistakes` names all that is wrong with it", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn submit(

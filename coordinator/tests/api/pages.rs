@@ -133,7 +133,7 @@ async fn failures(place: &Place, bench: &Bench, sweep: &str) {
     assert_problem(404, &json_of(none, 404).await, "not-found");
     for (part, text) in ["it began\n", "it \u{fffd} ended\n"].into_iter().enumerate() {
         let part = u32::try_from(part).unwrap();
-        place.store.put_log(job.key, &samples::nonce(1), part, text.as_bytes().into()).await.unwrap();
+        place.store.put_log(job.key, (&samples::nonce(1), part), text.as_bytes().into()).await.unwrap();
     }
     let said = bench.ask(Method::GET, &log).send().await.unwrap();
     assert_eq!(said.headers()["content-type"], "text/plain; charset=utf-8");

@@ -13,7 +13,7 @@ use crate::world::World;
 #[tokio::test]
 async fn the_status_of_100_000_jobs_is_quick() {
     let world = World::new().await;
-    let mut coordinator = world.coordinator();
+    let coordinator = world.coordinator();
     let began = Instant::now();
     let sweep = coordinator.desk.submit(flat("large", 0..100_000)).await.unwrap();
     coordinator.hears(|news| news.what == What::Submitted).await;
@@ -36,7 +36,7 @@ async fn the_status_of_100_000_jobs_is_quick() {
 async fn jobs_a_second() {
     for jobs in [1_000, 10_000, 50_000] {
         let world = World::new().await;
-        let mut coordinator = world.coordinator();
+        let coordinator = world.coordinator();
         let shop = Arc::new(world.shop(Arc::new(|_, _| Deed::Commit(Duration::ZERO))));
         let _workers = Workers::start(&shop, 16);
         let began = Instant::now();

@@ -248,9 +248,7 @@ impl Board {
     fn board(&mut self, job: u32, on: bool) {
         let node = &self.nodes[job as usize];
         let class = &mut self.classes[node.class() as usize];
-        for (state, count) in
-            [(JobState::Published, &mut class.published), (JobState::Leased, &mut class.leased)]
-        {
+        for (state, count) in [(JobState::Published, &mut class.published), (JobState::Leased, &mut class.leased)] {
             match node.state == state {
                 true if on => *count += 1,
                 true => *count -= 1,

@@ -124,9 +124,8 @@ impl State {
     /// Passes or lifts a verdict by what is on record about attempts towards the next outcome. The job does not move yet.
     pub(super) fn judge(&mut self, job: u32) -> Option<Ruling> {
         let node = self.board.node(job);
-        let counts = |attempt: &Nonce| {
-            node.wants.iter().all(|want| !self.board.sweep(want.sweep).forgiven.contains(attempt))
-        };
+        let counts =
+            |attempt: &Nonce| node.wants.iter().all(|want| !self.board.sweep(want.sweep).forgiven.contains(attempt));
         let attempts = self.board.records.attempts(job, node.generation).filter(|tried| counts(&tried.attempt));
         let ruling = Accounts::of_attempts(attempts, &self.settings.limits).ruling().cloned();
         let retries = node.wants.iter().map(|want| self.board.sweep(want.sweep).retries).max().unwrap_or(0);

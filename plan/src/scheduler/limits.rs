@@ -110,17 +110,9 @@ impl BudgetState {
     fn limits(&self) -> [Limit; 3] {
         let Self { budget, charged, reserved, .. } = self;
         [
-            Limit {
-                most: budget.gpu_hours.map(parts),
-                used: charged.gpu + reserved.gpu,
-                next: |next| next.gpu,
-            },
+            Limit { most: budget.gpu_hours.map(parts), used: charged.gpu + reserved.gpu, next: |next| next.gpu },
             Limit { most: budget.usd.map(parts), used: charged.usd + reserved.usd, next: |next| next.usd },
-            Limit {
-                most: budget.bytes.map(u128::from),
-                used: charged.bytes + reserved.bytes,
-                next: |next| next.bytes,
-            },
+            Limit { most: budget.bytes.map(u128::from), used: charged.bytes + reserved.bytes, next: |next| next.bytes },
         ]
     }
 

@@ -128,7 +128,7 @@ struct Turn {
 
 fn apply(state: &mut State, event: Event, turn: &mut Turn) {
     match event {
-        Event::Submitted { sweep, plan, facts, controls } => state.submitted((sweep, plan), facts, controls, turn),
+        Event::Submitted { sweep, plan, facts, controls } => state.submitted((sweep, plan), (facts, controls), turn),
         Event::Controlled { sweep, action } => state.controlled(&sweep, action, turn),
         Event::Forget { sweep } => state.forget(&sweep, turn),
         Event::Tick => {}

@@ -8,12 +8,12 @@
 use bitsweep_proto::Track;
 use bitsweep_proto::job::Class;
 
+use super::Turn;
 use super::effect::Effect;
 use super::limits::{What, budget_place, gate_place};
 use super::state::State;
 use super::sweep::Sweep;
 use super::tally::JobState;
-use super::Turn;
 
 /// A job that could be published for a sweep.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,8 @@ impl State {
 
     fn next(&mut self, class: Class, turn: &mut Turn) -> Option<Candidate> {
         let line = &self.board.classes[class as usize];
-        let window = line.slots.saturating_mul(self.settings.window_per_slot).saturating_add(self.settings.window_spare);
+        let window =
+            line.slots.saturating_mul(self.settings.window_per_slot).saturating_add(self.settings.window_spare);
         if line.published >= window {
             return None;
         }

@@ -35,7 +35,8 @@ impl Records {
     pub(super) fn add(&mut self, job: u32, history: History, generation: u32) -> Option<Ending> {
         let record = self.0.entry(job).or_default();
         let place = |tried: &Tried| (tried.started_at, tried.attempt.clone());
-        let known = std::mem::take(&mut record.attempts).into_iter().map(|(mark, tried)| (place(&tried), (mark, tried)));
+        let known =
+            std::mem::take(&mut record.attempts).into_iter().map(|(mark, tried)| (place(&tried), (mark, tried)));
         let mut known: BTreeMap<(u64, Nonce), (Mark, Tried)> = known.collect();
         let mut news = None;
         for tried in history.attempts {

@@ -18,8 +18,7 @@ impl State {
     pub(super) fn submitted(
         &mut self,
         (id, plan): (SweepId, Arc<Plan>),
-        facts: Facts,
-        controls: Vec<Action>,
+        (facts, controls): (Facts, Vec<Action>),
         turn: &mut Turn,
     ) {
         let place = match self.board.by_id.get(&id) {

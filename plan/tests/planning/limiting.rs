@@ -55,7 +55,10 @@ fn paid(artifact: &str, spend: Spend) -> Fact {
 
 /// What is published, leaving out what else is said.
 fn published(effects: &[Effect]) -> Vec<u32> {
-    effects.iter().filter_map(|effect| if let Effect::Publish { job, .. } = effect { Some(*job) } else { None }).collect()
+    effects
+        .iter()
+        .filter_map(|effect| if let Effect::Publish { job, .. } = effect { Some(*job) } else { None })
+        .collect()
 }
 
 #[test]
@@ -174,8 +177,7 @@ fn a_sweep_is_not_finished_while_another_may_run_what_it_holds() {
 fn configurations_are_the_first_cells_in_the_order_of_tiers() {
     // 5 and 6 are of the first tier, and so the first two cells; 0 serves 3 and 5.
     let second = |inputs: &[u32]| Shape { tier: 2, ..cpu(inputs) };
-    let shapes =
-        [cpu(&[]), second(&[]), second(&[]), second(&[0]), second(&[1]), cpu(&[0]), cpu(&[]), second(&[2])];
+    let shapes = [cpu(&[]), second(&[]), second(&[]), second(&[0]), second(&[1]), cpu(&[0]), cpu(&[]), second(&[2])];
     let budget = Budget { configurations: Some(3), ..NO_BUDGET };
     let mut run = Run::empty();
     run.step(Event::Slots { class: bitsweep_proto::Class::Cpu, live: 9 });
@@ -234,9 +236,10 @@ fn gpu_hours_are_reserved_when_published_and_charged_from_the_records() {
     // It took less than was set aside: 1.85 spent, the mean is 0.45.
     let effects = run.step(committed(3, paid("x", gpu_hours(0.1))));
     assert_eq!(effects, [publish(0, 0)]);
-    assert_eq!(run.control(0, Action::Budget { index: 0, budget: Budget { gpu_hours: Some(9.0), ..NO_BUDGET } }), [
-        publish(4, 0)
-    ]);
+    assert_eq!(
+        run.control(0, Action::Budget { index: 0, budget: Budget { gpu_hours: Some(9.0), ..NO_BUDGET } }),
+        [publish(4, 0)]
+    );
 }
 
 #[test]

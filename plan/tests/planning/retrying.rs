@@ -166,7 +166,8 @@ fn history_says_what_attempts_took() {
     let mut over = end("0", vanished());
     over.cost = Cost { gpu_hours: 0.5, usd: 2.0, seconds: 9.0, ..Cost::default() };
     let told = History::of(&[start("1", 7, 0), start("0", 5, 0)], &[over]);
-    let took: Vec<_> = told.attempts.iter().map(|tried| (tried.started_at, tried.spend.gpu_hours, tried.spend.usd)).collect();
+    let took: Vec<_> =
+        told.attempts.iter().map(|tried| (tried.started_at, tried.spend.gpu_hours, tried.spend.usd)).collect();
     assert_eq!(took, [(5, 0.5, 2.0), (7, 0.0, 0.0)]);
     assert_eq!(told.ending(&Nonce("0".to_owned())), Some(&Ending::of(vanished())));
     assert_eq!(told.ending(&Nonce("1".to_owned())), None);

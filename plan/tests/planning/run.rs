@@ -95,7 +95,12 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn empty() -> Self {
-        Self { state: State::new(Settings::default()), now: 0, histories: BTreeMap::new(), generations: BTreeMap::new() }
+        Self {
+            state: State::new(Settings::default()),
+            now: 0,
+            histories: BTreeMap::new(),
+            generations: BTreeMap::new(),
+        }
     }
 
     /// One sweep with these jobs, and what its submission led to.

@@ -8,9 +8,7 @@ use bitsweep_proto::plan::{From, Input};
 use bitsweep_proto::{Action, Kind, Nonce, Plan, Track};
 
 use crate::fixture::{Shape, cpu, graph, key};
-use crate::run::{
-    Run, away, committed, fact, failed, finished, finished_of, history, publish, publish_for, sweep,
-};
+use crate::run::{Run, away, committed, fact, failed, finished, finished_of, history, publish, publish_for, sweep};
 
 use JobState::{Blocked, Cancelled, Done, Failed, Held, Leased, Published, Ready, Waiting};
 
@@ -111,10 +109,13 @@ fn exploratory_work_takes_what_core_work_leaves() {
     assert_eq!(run.submit(1, part(&shapes, &[0, 1, 2]), Facts::default()), []);
     run.claim(3);
     assert_eq!(run.states(3), [Published, Ready, Blocked], "core goes first, whichever sweep has more under way");
-    assert_eq!(run.step(committed(4, fact(0, "x", &[]))), [publish_for(1, 1, 0)].map(|effect| match effect {
-        Effect::Publish { sweep, job, generation, .. } => Effect::Publish { sweep, job, key: key(1), generation },
-        other => other,
-    }));
+    assert_eq!(
+        run.step(committed(4, fact(0, "x", &[]))),
+        [publish_for(1, 1, 0)].map(|effect| match effect {
+            Effect::Publish { sweep, job, generation, .. } => Effect::Publish { sweep, job, key: key(1), generation },
+            other => other,
+        })
+    );
     assert_eq!(run.step(committed(1, fact(0, "y", &[]))).len(), 1, "no core job is ready: one waits for its input");
     assert_eq!(run.state.job_state(&key(5)), Some(Published));
     run.step(committed(0, fact(0, "a", &[])));
@@ -125,7 +126,11 @@ fn exploratory_work_takes_what_core_work_leaves() {
 fn a_job_that_is_core_anywhere_is_core() {
     let exploratory = Shape { track: Track::Exploratory, ..cpu(&[]) };
     let mut run = Run::empty();
-    run.submit(0, graph(&[exploratory.clone(), exploratory.clone(), exploratory.clone(), exploratory]), Facts::default());
+    run.submit(
+        0,
+        graph(&[exploratory.clone(), exploratory.clone(), exploratory.clone(), exploratory]),
+        Facts::default(),
+    );
     let mut core = graph(&[cpu(&[]), cpu(&[]), cpu(&[]), cpu(&[])]);
     core.jobs.drain(..3);
     run.submit(1, core, Facts::default());
@@ -201,10 +206,13 @@ fn a_forgotten_sweep_leaves_nothing_behind() {
     assert_eq!(run.state.tally(&sweep(0)), None);
     // Edges of what stays lead nowhere else.
     assert_eq!(run.step(committed(0, fact(0, "a", &[]))).len(), 1);
-    assert_eq!(run.submit(0, part(&shapes, &[0, 1, 3]), Facts::default()), [publish(1, 0)].map(|effect| match effect {
-        Effect::Publish { sweep, job, generation, .. } => Effect::Publish { sweep, job, key: key(1), generation },
-        other => other,
-    }));
+    assert_eq!(
+        run.submit(0, part(&shapes, &[0, 1, 3]), Facts::default()),
+        [publish(1, 0)].map(|effect| match effect {
+            Effect::Publish { sweep, job, generation, .. } => Effect::Publish { sweep, job, key: key(1), generation },
+            other => other,
+        })
+    );
     assert_eq!(run.states(4), [Done, Published, Published, Ready]);
     run.step(Event::Forget { sweep: sweep(0) });
     run.step(Event::Forget { sweep: sweep(1) });
@@ -232,7 +240,10 @@ fn a_full_reconcile_takes_in_what_was_missed_and_changes_nothing_else() {
         since: 0,
     };
     let effects = run.submit(0, graph(&shapes), facts);
-    assert!(matches!(effects[..], [Effect::JobFailed { .. }, Effect::Publish { job: 2, generation: 1, .. }]), "{effects:?}");
+    assert!(
+        matches!(effects[..], [Effect::JobFailed { .. }, Effect::Publish { job: 2, generation: 1, .. }]),
+        "{effects:?}"
+    );
     assert_eq!(run.states(5), [Done, Done, Published, Waiting, Failed]);
 }
 

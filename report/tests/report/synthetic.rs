@@ -7,7 +7,9 @@ use bitsweep_proto::job::{Compress, MeasureSpec};
 use bitsweep_proto::lock::{DatasetCounts, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling};
 use bitsweep_proto::outcome::{Cost, Measured, Produced, Provenance};
 use bitsweep_proto::plan::{From, Input, PlannedCell, PlannedJob};
-use bitsweep_proto::{Codec, Digest, JobKey, Kind, Lock, Measure, Nonce, Outcome, Plan, Profile, Profiles, Spec};
+use bitsweep_proto::{
+    Codec, Digest, JobKey, Kind, Lock, Measure, Nonce, Outcome, Plan, Profile, Profiles, Spec, Track,
+};
 use bitsweep_report::Outcomes;
 
 /// A sweep with its results.
@@ -76,6 +78,8 @@ pub(crate) fn empty(models: &[&str], datasets: &[&str], measures: &[&str]) -> Sw
         measures: measures.iter().map(|name| name.parse().unwrap()).collect(),
         cells: vec![],
         jobs: vec![],
+        gates: vec![],
+        budgets: vec![],
     };
     Sweep { plan, outcomes: BTreeMap::new(), failed: BTreeMap::new() }
 }
@@ -86,11 +90,11 @@ impl Sweep {
         let key = |kind: &str| JobKey(Digest::of(format!("{kind} {cell}").as_bytes()));
         let at = self.plan.jobs.len() as u32;
         let spec = Spec::Compress(Compress { codec, dim: 384 });
-        self.plan.jobs.push(PlannedJob { key: key("compress"), spec, inputs: vec![], tier: 1 });
+        self.plan.jobs.push(PlannedJob { key: key("compress"), spec, inputs: vec![], tier: 1, track: Track::Core });
         let spec = Spec::Measure(MeasureSpec { measures: self.plan.measures.clone() });
         let inputs = vec![Input { name: "run".to_owned(), item: String::new(), from: From::Job(at) }];
-        self.plan.jobs.push(PlannedJob { key: key("measure"), spec, inputs, tier: 1 });
-        self.plan.cells.push(PlannedCell { cell, tier: 1, job: at + 1 });
+        self.plan.jobs.push(PlannedJob { key: key("measure"), spec, inputs, tier: 1, track: Track::Core });
+        self.plan.cells.push(PlannedCell { cell, tier: 1, track: Track::Core, job: at + 1 });
         at
     }
 
@@ -108,7 +112,7 @@ impl Sweep {
             inputs: vec![],
             produced: Produced { artifact: vec![], measures, facts: BTreeMap::new() },
             provenance: Provenance { version, host, cpu, committed_at: 1 },
-            cost: Cost { seconds: 1.0, cpu_seconds: 2.0, peak_memory_bytes: 3 },
+            cost: Cost { seconds: 1.0, cpu_seconds: 2.0, peak_memory_bytes: 3, gpu_hours: 0.0, usd: 0.0 },
         };
         self.outcomes.insert(job.key, outcome);
     }

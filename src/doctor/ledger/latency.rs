@@ -31,7 +31,10 @@ async fn look(ledger: &LedgerSide) -> Verdict {
     let median = median(&times);
     let found = format!("answers after {median:.1?} (median of {ROUNDS})");
     if median > SLOW {
-        return Verdict::warning(found, "put workers and ledger nearer to each other; see redis-cli --latency and the slow log");
+        return Verdict::warning(
+            found,
+            "put workers and ledger nearer to each other; see redis-cli --latency and the slow log",
+        );
     }
     Verdict::fine(found)
 }

@@ -38,7 +38,8 @@ impl LedgerSide {
     pub(crate) async fn open(address: Address, manner: Manner) -> Result<Self, Verdict> {
         let limit = manner.timeout;
         let client = Client::open(address.with_secrets().clone()).map_err(|error| reach::refused(&address, &error))?;
-        let settings = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(limit));
+        let settings =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(limit));
         let connected = timeout(limit, client.get_multiplexed_async_connection_with_config(&settings)).await;
         let connected = connected.map_err(|_| reach::unreachable(&address, &format!("no answer within {limit:?}")))?;
         let mut connection = connected.map_err(|error| reach::refused(&address, &error))?;
@@ -76,7 +77,10 @@ impl LedgerSide {
 }
 
 fn fields(info: &str) -> BTreeMap<String, String> {
-    info.lines().filter_map(|line| line.trim_end().split_once(':')).map(|(name, value)| (name.into(), value.into())).collect()
+    info.lines()
+        .filter_map(|line| line.trim_end().split_once(':'))
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
 }
 
 #[cfg(test)]

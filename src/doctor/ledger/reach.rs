@@ -48,18 +48,22 @@ pub(crate) fn refused(address: &Address, error: &RedisError) -> Verdict {
             format!("{address} is reading its data from disk"),
             "wait until it has; redis-cli info persistence shows how far it is",
         ),
-        ErrorKind::Server(ServerErrorKind::ClusterDown) => {
-            Verdict::wrong(format!("{address}: {words}"), "a cluster whose slots are not served: mend it, or use a single server")
-        }
+        ErrorKind::Server(ServerErrorKind::ClusterDown) => Verdict::wrong(
+            format!("{address}: {words}"),
+            "a cluster whose slots are not served: mend it, or use a single server",
+        ),
         // It refuses even to be pinged.
         _ if words.contains("MISCONF") => Verdict::skipped("the server cannot write its disk: see ledger-persistence"),
-        _ if words.contains("DB index is out of range") => {
-            Verdict::wrong(format!("{address} has no such database"), "use database 0, or raise `databases` in redis.conf")
-        }
-        ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Verdict::wrong(
-            format!("{address}: {words}"),
-            "make sure that a Redis server answers there, and not something else",
+        _ if words.contains("DB index is out of range") => Verdict::wrong(
+            format!("{address} has no such database"),
+            "use database 0, or raise `databases` in redis.conf",
         ),
+        ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
+            Verdict::wrong(
+                format!("{address}: {words}"),
+                "make sure that a Redis server answers there, and not something else",
+            )
+        }
         _ => unreachable(address, &words),
     }
 }

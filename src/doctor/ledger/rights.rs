@@ -37,7 +37,9 @@ fn judge(ledger: &LedgerSide, error: &RedisError) -> Verdict {
     let words = error.to_string();
     match error.kind() {
         ErrorKind::Server(ServerErrorKind::NoPerm) => refused(&words),
-        _ if words.contains("can't run this command or subcommand") || words.contains("No permissions") => refused(&words),
+        _ if words.contains("can't run this command or subcommand") || words.contains("No permissions") => {
+            refused(&words)
+        }
         ErrorKind::Server(ServerErrorKind::ReadOnly) => Verdict::skipped("a replica takes no writes"),
         ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::ClusterDown | ServerErrorKind::CrossSlot) => {
             Verdict::skipped("the cluster sends us away")

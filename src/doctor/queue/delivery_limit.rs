@@ -31,8 +31,13 @@ async fn look(queue: &QueueSide) -> Verdict {
     match lasted {
         Ok(None) => Verdict::fine(format!("a message survives being given back {ENOUGH} times")),
         Ok(Some(times)) => Verdict::wrong(
-            format!("a message is gone after it was given back {times} times: a policy sets delivery-limit for these queues"),
-            format!("raise or remove it: rabbitmqctl list_policies -p {0}; rabbitmqctl list_operator_policies -p {0}", queue.vhost()),
+            format!(
+                "a message is gone after it was given back {times} times: a policy sets delivery-limit for these queues"
+            ),
+            format!(
+                "raise or remove it: rabbitmqctl list_policies -p {0}; rabbitmqctl list_operator_policies -p {0}",
+                queue.vhost()
+            ),
         ),
         Err(error) => reach::refused(&queue.address, &error),
     }

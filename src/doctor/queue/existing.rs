@@ -16,8 +16,7 @@ pub(crate) const CHECK: Check = Check {
 async fn look(queue: &QueueSide) -> Verdict {
     let (mut fine, mut absent) = (0, 0);
     let [gpu, cpu, dead] = queue.lines();
-    let wanted =
-        [(gpu, line_arguments(&dead)), (cpu, line_arguments(&dead)), (dead, dead_letter_arguments())];
+    let wanted = [(gpu, line_arguments(&dead)), (cpu, line_arguments(&dead)), (dead, dead_letter_arguments())];
     for (name, arguments) in wanted {
         match form(queue, &name, arguments).await {
             Ok(Form::Ours) => fine += 1,

@@ -19,7 +19,9 @@ pub(crate) const CHECK: Check = Check {
 
 /// The limit cannot be asked for: a delivery is held, and the channel watched.
 async fn look(queue: &QueueSide) -> Verdict {
-    let Some(hold) = queue.manner.hold else { return Verdict::skipped("not tried: takes a minute, ask with --hold 70s") };
+    let Some(hold) = queue.manner.hold else {
+        return Verdict::skipped("not tried: takes a minute, ask with --hold 70s");
+    };
     if queue.blocked.is_some() {
         return Verdict::skipped("the broker takes no messages now");
     }

@@ -126,7 +126,8 @@ async fn connect(uri: &AMQPUri) -> Result<Connection, lapin::Error> {
 
 /// What the broker says of itself before anybody has logged in. The client library keeps it to itself.
 async fn hello(uri: &AMQPUri) -> std::io::Result<BTreeMap<String, String>> {
-    let garbled = || std::io::Error::new(std::io::ErrorKind::InvalidData, "what answers there does not speak AMQP 0.9.1");
+    let garbled =
+        || std::io::Error::new(std::io::ErrorKind::InvalidData, "what answers there does not speak AMQP 0.9.1");
     let runtime = lapin::runtime::default_runtime().map_err(std::io::Error::other)?;
     let mut stream = uri.connect_async(&runtime).await?;
     stream.write_all(b"AMQP\0\0\x09\x01").await?;
@@ -160,7 +161,8 @@ async fn blocked(uri: &AMQPUri) -> Option<String> {
     let channel = connection.create_channel().await.ok()?;
     channel.confirm_select(ConfirmSelectOptions::default()).await.ok()?;
     let (nowhere, properties) = (BasicPublishOptions::default(), BasicProperties::default());
-    let confirm = channel.basic_publish("".into(), "bitsweep.doctor.nowhere".into(), nowhere, b"", properties).await.ok()?;
+    let confirm =
+        channel.basic_publish("".into(), "bitsweep.doctor.nowhere".into(), nowhere, b"", properties).await.ok()?;
     let reason = async {
         while let Some(event) = events.next().await {
             if let Event::ConnectionBlocked(reason) = event {

@@ -29,7 +29,8 @@ impl Trial {
         let channel = queue.channel().await?;
         let name = queue.name(&queue.manner.own_name());
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        let declared = channel.queue_declare(name.as_str().into(), durable, line_arguments("bitsweep.doctor.nowhere")).await;
+        let declared =
+            channel.queue_declare(name.as_str().into(), durable, line_arguments("bitsweep.doctor.nowhere")).await;
         Ok(declared.map(|_| Self { channel, name }))
     }
 

@@ -46,7 +46,9 @@ pub(crate) fn cause(error: &Error) -> Cause {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Cause::Rights,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Cause::Space,
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Cause::NoPlace,
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::TimedOut | io::ErrorKind::ConnectionReset => Cause::Silence,
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::TimedOut | io::ErrorKind::ConnectionReset => {
+                Cause::Silence
+            }
             _ => Cause::Other,
         };
     }
@@ -123,7 +125,9 @@ pub(crate) fn of(name: &str, operation: &str, error: &Error) -> Verdict {
              s3:AbortMultipartUpload below the prefix; for a folder, write permission for this user",
         ),
         Cause::Space => Verdict::wrong(format!("{name} is full: {words}"), "make room, or take another place"),
-        _ => Verdict::wrong(format!("{name} cannot be {operation}: {words}"), "see the message; it comes from the store"),
+        _ => {
+            Verdict::wrong(format!("{name} cannot be {operation}: {words}"), "see the message; it comes from the store")
+        }
     }
 }
 

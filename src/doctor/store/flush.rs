@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{statfs, FsWord};
+use rustix::fs::{FsWord, statfs};
 
 use super::StoreSide;
 use crate::doctor::check::{Check, Look, Running, Subject, Verdict};

@@ -91,7 +91,9 @@ impl StoreSide {
 /// Puts the trial object as results are put; where the store does not know that way, as others are.
 async fn put_first(objects: &dyn ObjectStore, at: &Path) -> Result<(), Error> {
     match objects.put_opts(at, TEXT.into(), PutOptions::from(PutMode::Create)).await {
-        Err(error) if failure::cause(&error) == failure::Cause::Unknown => objects.put(at, TEXT.into()).await.map(|_| ()),
+        Err(error) if failure::cause(&error) == failure::Cause::Unknown => {
+            objects.put(at, TEXT.into()).await.map(|_| ())
+        }
         put => put.map(|_| ()),
     }
 }

@@ -46,7 +46,9 @@ fn judge(name: &str, results: Vec<Result<(), Error>>) -> Verdict {
     }
     match won {
         1 => Verdict::fine(format!("of {} puts of one name one won", RIVALS + 1)),
-        0 => Verdict::warning("all puts of one name at once were turned away", "try again when the store has less to do"),
+        0 => {
+            Verdict::warning("all puts of one name at once were turned away", "try again when the store has less to do")
+        }
         _ => Verdict::wrong(
             format!("{name} overwrites what is there although it was told not to: {won} of {} puts won", RIVALS + 1),
             "use a store that honours If-None-Match: AWS S3, GCS, Azure, MinIO, Cloudflare R2 …; look at proxies that drop the header",

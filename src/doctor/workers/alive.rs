@@ -36,7 +36,9 @@ fn judge(cards: &[WorkerCard], waiting: &[(Class, u32)]) -> Verdict {
         if *tickets > 0 && of(*waiting_class) == 0 {
             return Verdict::warning(
                 format!("{tickets} jobs of class {class} wait, and no worker of that class lives"),
-                format!("start one: bitsweep worker --class {class} …; with KEDA, see why it starts none (kubectl describe scaledjob)"),
+                format!(
+                    "start one: bitsweep worker --class {class} …; with KEDA, see why it starts none (kubectl describe scaledjob)"
+                ),
             );
         }
     }

@@ -59,7 +59,8 @@ impl<'u> Oracle<'u> {
     pub(super) fn submitted(&mut self, sweep: usize, facts: &Facts, controls: &[Action]) {
         if !self.sweeps.contains_key(&sweep) {
             let budgets = self.universe.sweeps[sweep].plan.budgets.clone();
-            let new = Sweep { cancelled: false, forgiven: HashSet::new(), budgets, reported: false, open: BTreeSet::new() };
+            let new =
+                Sweep { cancelled: false, forgiven: HashSet::new(), budgets, reported: false, open: BTreeSet::new() };
             self.sweeps.insert(sweep, new);
             for action in controls {
                 self.decided(sweep, action);
@@ -210,7 +211,12 @@ impl<'u> Oracle<'u> {
             took.push((Mark::of(&tried.attempt), tried.spend));
         }
         let mut seen = Vec::new();
-        took.retain(|(mark, _)| !seen.contains(mark) && { seen.push(*mark); true });
+        took.retain(|(mark, _)| {
+            !seen.contains(mark) && {
+                seen.push(*mark);
+                true
+            }
+        });
         let sum = |part: fn(&Spend) -> f64| took.iter().map(|(_, spend)| parts(part(spend))).sum();
         let bytes = if self.done(job) { heard.facts.last().unwrap().spend.bytes } else { 0 };
         (sum(|spend| spend.gpu_hours), sum(|spend| spend.usd), bytes.into())
@@ -238,7 +244,8 @@ impl<'u> Oracle<'u> {
     fn breaks(&self, sweep: usize, job: usize) -> bool {
         let next = self.mean(sweep, self.universe.kind(job));
         self.sweeps[&sweep].budgets.iter().any(|budget| {
-            let covers = |job: &usize| budget.covers(self.universe.jobs[*job].shape.tier, self.universe.jobs[*job].shape.track);
+            let covers =
+                |job: &usize| budget.covers(self.universe.jobs[*job].shape.tier, self.universe.jobs[*job].shape.track);
             if !covers(&job) {
                 return false;
             }
@@ -265,7 +272,8 @@ impl<'u> Oracle<'u> {
         };
         let counted = self.universe.sweeps[sweep].jobs.iter().copied().filter(|job| {
             let tier = self.universe.jobs[*job].shape.tier;
-            let of_tier = gate.until.tier.map_or_else(|| !self.universe.holds((sweep, place), *job), |wanted| wanted == tier);
+            let of_tier =
+                gate.until.tier.map_or_else(|| !self.universe.holds((sweep, place), *job), |wanted| wanted == tier);
             of_tier && !self.left_out(sweep, *job)
         });
         let counted: Vec<usize> = counted.collect();

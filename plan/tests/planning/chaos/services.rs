@@ -27,11 +27,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(jobs: usize, sweeps: usize) -> Self {
-        Self {
-            outcomes: vec![Vec::new(); jobs],
-            attempts: vec![Vec::new(); jobs],
-            controls: vec![None; sweeps],
-        }
+        Self { outcomes: vec![Vec::new(); jobs], attempts: vec![Vec::new(); jobs], controls: vec![None; sweeps] }
     }
 
     pub(super) fn current(&self, job: usize) -> Option<&Outcome> {

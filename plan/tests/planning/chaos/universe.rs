@@ -40,7 +40,8 @@ pub(super) struct Sweep {
 impl fmt::Debug for Sweep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cells: Vec<usize> = self.plan.cells.iter().map(|cell| self.jobs[cell.job as usize]).collect();
-        let gates: Vec<String> = self.plan.gates.iter().map(|gate| format!("{} until {}", gate.hold, gate.until)).collect();
+        let gates: Vec<String> =
+            self.plan.gates.iter().map(|gate| format!("{} until {}", gate.hold, gate.until)).collect();
         let budgets: Vec<String> = self.plan.budgets.iter().map(ToString::to_string).collect();
         write!(f, "jobs {:?} cells {cells:?} gates {gates:?} budgets {budgets:?}", self.jobs)
     }
@@ -156,10 +157,12 @@ fn jobs() -> impl Strategy<Value = Vec<Job>> {
 fn gate() -> impl Strategy<Value = Gate> {
     let hold = (prop::option::of(track()), prop::option::of(1_u32..4));
     let done = prop_oneof![Just(None), Just(Some(0.5)), Just(Some(1.0))];
-    (hold, prop::option::of(1_u32..4), done, prop::bool::weighted(0.2)).prop_map(|((track, tier), until, done, report)| {
-        let report = report.then_some(ReportState::Exists);
-        Gate { hold: Hold { track, tier }, until: Until { tier: until, kinds: None, done, report } }
-    })
+    (hold, prop::option::of(1_u32..4), done, prop::bool::weighted(0.2)).prop_map(
+        |((track, tier), until, done, report)| {
+            let report = report.then_some(ReportState::Exists);
+            Gate { hold: Hold { track, tier }, until: Until { tier: until, kinds: None, done, report } }
+        },
+    )
 }
 
 pub(super) fn budget() -> impl Strategy<Value = Budget> {
@@ -167,13 +170,8 @@ pub(super) fn budget() -> impl Strategy<Value = Budget> {
     let bytes = prop::option::weighted(0.2, 0_u64..1_000);
     let configurations = prop::option::weighted(0.3, 0_u64..6);
     let of = (prop::option::of(1_u32..4), prop::option::of(track()));
-    (most(), most(), bytes, configurations, of).prop_map(|(gpu_hours, usd, bytes, configurations, (tier, track))| Budget {
-        gpu_hours,
-        usd,
-        bytes,
-        configurations,
-        tier,
-        track,
+    (most(), most(), bytes, configurations, of).prop_map(|(gpu_hours, usd, bytes, configurations, (tier, track))| {
+        Budget { gpu_hours, usd, bytes, configurations, tier, track }
     })
 }
 

@@ -237,7 +237,9 @@ impl World<'_> {
             (.., true) => state == JobState::Blocked,
             _ if oracle.put_aside(job) => matches!(state, JobState::Held | JobState::Leased),
             _ => match state {
-                JobState::Held => oracle.live(job).all(|sweep| oracle.shut(sweep, job) || oracle.is_limited(sweep, job)),
+                JobState::Held => {
+                    oracle.live(job).all(|sweep| oracle.shut(sweep, job) || oracle.is_limited(sweep, job))
+                }
                 JobState::Ready => oracle.live(job).any(|sweep| !oracle.shut(sweep, job)),
                 JobState::Waiting | JobState::Published | JobState::Leased => true,
                 _ => false,
@@ -313,10 +315,8 @@ impl World<'_> {
                 let mut waits = waits.filter(|job| self.universe.sweeps[other].jobs.contains(job));
                 let under_way = |sweep: usize| {
                     let jobs = self.universe.sweeps[sweep].jobs.iter().filter(|job| oracle.place(**job).0 == class);
-                    jobs.filter(|job| {
-                        matches!(self.state_of(who, **job), Some(JobState::Published | JobState::Leased))
-                    })
-                    .count()
+                    jobs.filter(|job| matches!(self.state_of(who, **job), Some(JobState::Published | JobState::Leased)))
+                        .count()
                 };
                 if waits.any(|job| !oracle.shut(other, job) && !oracle.is_limited(other, job)) {
                     assert!(under_way(sweep) <= under_way(other) + 1, "the other had a right to it");
@@ -678,7 +678,8 @@ impl World<'_> {
         };
         let (before, stood) = (spent(self), states(self, 0));
         for (job, (one, other)) in stood.iter().zip(states(self, 1)).enumerate() {
-            let decided = |state| [Some(JobState::Done), Some(JobState::Failed), Some(JobState::Cancelled)].contains(state);
+            let decided =
+                |state| [Some(JobState::Done), Some(JobState::Failed), Some(JobState::Cancelled)].contains(state);
             if decided(one) || decided(&other) {
                 assert_eq!(*one, other, "the coordinators differ about job {job}");
             }
