@@ -225,7 +225,8 @@ async fn what_fails_is_told_tried_again_cancelled_and_resumed() {
     let resumed = cluster.says(&laptop, 0, &["resume", "other", "--budget", "0", "gpu_hours=2,usd=3"]);
     assert!(resumed.contains("budgets[0]") && resumed.contains("is wanted"), "{resumed}");
     let status = cluster.json(&laptop, &["status", "other"]);
-    assert_eq!(status["line"]["state"], "waiting");
+    // Wanted again; and its embeddings are those of the first sweep, which failed.
+    assert_eq!(status["line"]["state"], "failed");
     assert_eq!(
         (&status["budgets"][0]["limit"]["gpu_hours"], &status["budgets"][0]["limit"]["usd"]),
         (&2.0.into(), &3.0.into())

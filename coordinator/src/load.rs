@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bitsweep_backends::store::{Attempts, Known};
 use bitsweep_backends::{BackendError, Service, Store};
 use bitsweep_plan::retry::History;
-use bitsweep_plan::scheduler::{Fact, Facts};
+use bitsweep_plan::scheduler::{Fact, Facts, Mark};
 use bitsweep_proto::{Action, Control, JobKey, Plan, SweepId};
 use futures::stream::{self, StreamExt};
 
@@ -159,7 +159,10 @@ impl Reader {
         let attempts = self.attempts_of(&wanted, shelf).await;
         let generations = &shelf.known.generations;
         let generations = plan.jobs.iter().filter_map(|job| Some((job.key, *generations.get(&job.key)?))).collect();
-        let open = attempts.iter().flat_map(|(key, attempts)| open(*key, attempts)).collect();
+        // The attempt that committed puts no end on record.
+        let committed = |open: &Open| outcomes.get(&open.key).is_some_and(|fact| fact.attempt == Mark::of(&open.attempt));
+        let open = attempts.iter().flat_map(|(key, attempts)| open(*key, attempts));
+        let open = open.filter(|open| !committed(open)).collect();
         let histories =
             attempts.into_iter().map(|(key, found)| (key, History::of(&found.starts, &found.ends))).collect();
         let facts = Facts { outcomes, generations, histories, since: shelf.since(&sweep) };

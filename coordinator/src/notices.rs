@@ -113,6 +113,10 @@ impl Lead {
                 self.hands.metrics.discarded.inc_by(news);
                 let opened: Vec<Nonce> = open(key, &attempts).map(|open| open.attempt).collect();
                 self.signs.on_record(key, opened.into_iter(), attempts.ends.iter().map(|end| &end.attempt));
+                if let Look::Close { attempt, .. } = &look {
+                    // It has an end now, or it is the one that committed, which puts none.
+                    self.signs.committed(key, |other| other == attempt);
+                }
                 let history = History::of(&attempts.starts, &attempts.ends);
                 self.push(Event::History { key, history });
             }

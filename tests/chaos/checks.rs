@@ -7,6 +7,11 @@ use bitsweep_proto::attempt::Verdict;
 use crate::faults::Fault;
 use crate::site::Site;
 
+/// Clocks are read in whole seconds.
+const CLOCK: u64 = 1;
+/// A process that is stopped goes on after 4.5 s, and hears at its next beat that the job is done.
+const LONGEST_STOP: u64 = 6;
+
 /// What the faults cost.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
@@ -17,6 +22,8 @@ pub(crate) struct Report {
     /// Attempts without an end of their own: their worker was gone.
     pub(crate) vanished: usize,
     pub(crate) revoked: u32,
+    /// Attempts that had looked for the outcome, were stopped or slow, and began when another had committed.
+    pub(crate) overtaken: usize,
     /// Faults by kind.
     pub(crate) faults: BTreeMap<Fault, usize>,
 }
@@ -41,13 +48,13 @@ pub(crate) async fn check(site: &Site, faults: &[Fault]) -> Report {
         let attempts = all.get(&key).cloned().unwrap_or_default();
         report.attempts += attempts.starts.len();
         for start in attempts.starts.iter().filter(|start| start.generation == generation) {
-            // Clocks are read in seconds, and a start record is put just after the look for the outcome.
-            let late = start.started_at > outcome.provenance.committed_at + 2 && start.attempt != outcome.attempt;
-            assert!(
-                !late,
-                "{key}: attempt {} started at {}, after the commit at {}",
-                start.attempt, start.started_at, outcome.provenance.committed_at
-            );
+            // A start record is put just after the look for the outcome; but a worker may be stopped just between.
+            let late = start.started_at.saturating_sub(outcome.provenance.committed_at);
+            if late > CLOCK && start.attempt != outcome.attempt {
+                report.overtaken += 1;
+                let words = format!("attempt {} started {late} s after the commit", start.attempt);
+                assert!(late <= LONGEST_STOP, "{key}: {words}");
+            }
         }
         for start in &attempts.starts {
             let end = attempts.ends.iter().find(|end| end.attempt == start.attempt);

@@ -13,7 +13,7 @@ use crate::world::World;
 #[tokio::test]
 async fn the_status_of_100_000_jobs_is_quick() {
     let world = World::new().await;
-    let coordinator = world.coordinator();
+    let mut coordinator = world.coordinator();
     let began = Instant::now();
     let sweep = coordinator.desk.submit(flat("large", 0..100_000)).await.unwrap();
     coordinator.hears(|news| news.what == What::Submitted).await;
