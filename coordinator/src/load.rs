@@ -160,7 +160,8 @@ impl Reader {
         let generations = &shelf.known.generations;
         let generations = plan.jobs.iter().filter_map(|job| Some((job.key, *generations.get(&job.key)?))).collect();
         // The attempt that committed puts no end on record.
-        let committed = |open: &Open| outcomes.get(&open.key).is_some_and(|fact| fact.attempt == Mark::of(&open.attempt));
+        let committed =
+            |open: &Open| outcomes.get(&open.key).is_some_and(|fact| fact.attempt == Mark::of(&open.attempt));
         let open = attempts.iter().flat_map(|(key, attempts)| open(*key, attempts));
         let open = open.filter(|open| !committed(open)).collect();
         let histories =
