@@ -22,7 +22,10 @@ pub(crate) enum Standing {
 /// one is not there, no later one is.
 pub(crate) async fn standing(store: &Store, work: &Work) -> Result<Standing, BackendError> {
     match store.outcome_at(work.key, work.generation).await {
-        Ok(None) => return Ok(Standing::Open),
+        Ok(None) => {
+            revoke_older(store, work).await?;
+            return Ok(Standing::Open);
+        }
         Ok(Some(_)) | Err(BackendError::Damaged { .. }) => {}
         Err(error) => return Err(error),
     }
@@ -33,4 +36,14 @@ pub(crate) async fn standing(store: &Store, work: &Work) -> Result<Standing, Bac
         next if next > work.generation => Ok(Standing::Revoked { generation: next - 1 }),
         _ => Ok(Standing::Open),
     }
+}
+
+/// Work of a later generation is offered because the older ones are revoked. Whoever decided so may have been cut off
+/// before it was on record (the leadership was lost, the store failed): then it is put here, so that no generation is
+/// ever made beside one that still counts.
+async fn revoke_older(store: &Store, work: &Work) -> Result<(), BackendError> {
+    for generation in 0..work.generation {
+        store.revoke(work.key, generation, "a later generation was offered").await?;
+    }
+    Ok(())
 }
