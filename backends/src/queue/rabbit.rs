@@ -44,7 +44,7 @@ mod publisher;
 mod topology;
 mod trouble;
 
-/// What was found by measuring; `docs/` has the tables. Tests choose others.
+/// What was found by measuring (the ignored test `measure_the_queue` prints the tables). Tests choose others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
     /// So many tickets of a class the broker sends ahead of their acks.
