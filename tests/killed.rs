@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bitsweep_models::tiny::{TinyModel, write_tiny_model};
+use support::random::Random;
 use support::{Bench, MANIFEST};
 
 /// Kills that hit a running sweep, spread over all of its work.
@@ -17,19 +18,6 @@ fn bench() -> Bench {
     write_tiny_model(&bench.path("tiny"), &TinyModel { dim: 128, layers: 6, ..TinyModel::default() }).unwrap();
     bench.write("sweep.yaml", MANIFEST.replace("seeds: 2", "seeds: 16"));
     bench
-}
-
-/// A small generator, so that a failure can be repeated: SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound
-    }
 }
 
 fn killed_at_random(threads: &str, seed: u64) {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bitsweep_backends::conformance::s3::{Kind, Trouble};
 
-use crate::random::Random;
 use crate::site::{Process, Site};
 use crate::support;
+use crate::support::random::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {

@@ -8,13 +8,12 @@ mod support;
 
 mod checks;
 mod faults;
-mod random;
 mod site;
 
 use std::time::{Duration, Instant};
 
-use random::Random;
 use site::Site;
+use support::random::Random;
 
 /// Seeds of the full run; the first is the one of CI.
 const SEEDS: [u64; 3] = [11, 22, 33];

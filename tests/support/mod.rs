@@ -2,6 +2,8 @@
 
 #![expect(dead_code, reason = "each test binary uses a part of this")]
 
+pub(crate) mod random;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
