@@ -3,21 +3,25 @@
 //! Owns: the connection, the token, and what a person is told when something is in the way. Does not own: what the answers
 //! mean (each command), or their types (`bitsweep_coordinator::api`).
 
-use std::path::{Path, PathBuf};
+mod address;
+mod blobs;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bitsweep_coordinator::api::types::{Sweeps, SweepsWanted};
 use bitsweep_coordinator::api::{Problem, Sort};
-use bitsweep_proto::{Digest, SweepId};
+use bitsweep_proto::SweepId;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
 
-use crate::exit::{Exit, Failure, chain};
+use crate::exit::{Failure, chain};
+
+use address::{address, first_token, is_this_machine};
 
 /// A connection is there or is not.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -132,81 +136,6 @@ impl Client {
     /// The sweeps that fit, the last submitted first: one page.
     pub(crate) async fn sweeps(&self, wanted: &SweepsWanted) -> Result<Sweeps, Failure> {
         self.get("/api/v1/sweeps", wanted).await
-    }
-
-    /// Whether the store behind it has a blob.
-    pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool, Failure> {
-        let asked = self.send_or_problem(|| self.request(Method::HEAD, &blob(digest))).await?;
-        match asked {
-            Ok(_) => Ok(true),
-            Err(problem) if problem.status == StatusCode::NOT_FOUND.as_u16() => Ok(false),
-            Err(problem) => Err(self.refused(&problem)),
-        }
-    }
-
-    /// Sends a blob of so many bytes. `body` makes them, once for each try.
-    pub(crate) async fn put_blob<F>(&self, (digest, bytes): (&Digest, u64), body: F) -> Result<(), Failure>
-    where
-        F: AsyncFn() -> Result<reqwest::Body, Failure>,
-    {
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let request = self.request(Method::PUT, &blob(digest)).body(body().await?);
-            let request = request.header(header::CONTENT_TYPE, "application/octet-stream");
-            let sent = request.header(header::CONTENT_LENGTH, bytes).send().await;
-            let again = match sent {
-                Ok(response) => match self.checked(response).await? {
-                    Ok(_) => return Ok(()),
-                    // Damaged on the way.
-                    Err(problem) if problem.is(Sort::Unprocessable) && tried < TRIES => self.refused(&problem),
-                    Err(problem) if passes(&problem) && tried < TRIES => self.refused(&problem),
-                    Err(problem) => return Err(self.refused(&problem)),
-                },
-                Err(error) if tried < TRIES && !error.is_builder() => self.broke(&error),
-                Err(error) => return Err(self.broke(&error)),
-            };
-            tracing::debug!("sending blob {digest} again: {}", again.message);
-            tokio::time::sleep(PAUSE * tried).await;
-        }
-    }
-
-    /// A file with the blob's content, checked against its name. It lives as long as this client.
-    pub(crate) async fn blob(&self, digest: &Digest) -> Result<PathBuf, Failure> {
-        let folder = self.copies.get_or_try_init(async || TempDir::with_prefix("bitsweep-")).await?.path().to_owned();
-        let path = folder.join(digest.to_string());
-        if path.exists() {
-            return Ok(path);
-        }
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let found = self.fetch(digest, &folder.join("part")).await;
-            match found {
-                Ok(found) if found == *digest => break,
-                Ok(found) if tried == TRIES => {
-                    let message =
-                        format!("blob {digest} came with the checksum {found} {tried} times: it is damaged on the way");
-                    return Err(Failure::unreachable(message));
-                }
-                Err(error) if tried == TRIES || error.exit != Exit::Unreachable => return Err(error),
-                Ok(_) | Err(_) => tokio::time::sleep(PAUSE * tried).await,
-            }
-        }
-        tokio::fs::rename(folder.join("part"), &path).await?;
-        Ok(path)
-    }
-
-    async fn fetch(&self, digest: &Digest, to: &Path) -> Result<Digest, Failure> {
-        let mut response = self.send(|| self.request(Method::GET, &blob(digest))).await?;
-        let mut file = tokio::fs::File::create(to).await?;
-        let mut hasher = bitsweep_proto::digest::Hasher::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| self.broke(&error))? {
-            hasher.update(&piece);
-            file.write_all(&piece).await?;
-        }
-        file.flush().await?;
-        Ok(hasher.finish())
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -349,75 +278,4 @@ fn of_status(status: StatusCode) -> Problem {
         _ => Sort::BadRequest,
     };
     Problem::new(sort, format!("it answers {status}"))
-}
-
-fn blob(digest: &Digest) -> String {
-    format!("/api/v1/blobs/{digest}")
-}
-
-/// `http://host:port`, with nothing behind it.
-fn address(to: &str) -> Result<Url, Failure> {
-    let wrong = |why: &str| {
-        Failure::wrong(format!(
-            "--to (or BITSWEEP_TO) is not the address of a coordinator: {why}; write http://HOST:PORT"
-        ))
-    };
-    let mut url = Url::parse(to).map_err(|error| wrong(&error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong(&format!("its scheme is {}", url.scheme())));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("it holds a user or a password, and tokens go into BITSWEEP_TOKEN"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("it has something behind the path"));
-    }
-    // The address of the API is that of the coordinator too.
-    let path = url.path().trim_end_matches('/').trim_end_matches("/api/v1").to_owned();
-    url.set_path(&path);
-    Ok(url)
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// The first token of a file as a coordinator has it.
-fn first_token(path: &Path) -> Result<String, Failure> {
-    let failed = |why: String| Failure::wrong(format!("the token file {}: {why}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
-    let token = first.ok_or_else(|| failed("it holds no token".to_owned()))?;
-    if !token.chars().all(|c| c.is_ascii_graphic()) {
-        return Err(failed("its first line is not a token: visible ASCII characters without spaces".to_owned()));
-    }
-    Ok(token.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_those_of_coordinators() {
-        for (text, name) in [
-            ("http://127.0.0.1:8700", "http://127.0.0.1:8700"),
-            ("http://127.0.0.1:8700/", "http://127.0.0.1:8700"),
-            ("https://sweeps.example.org/bitsweep/api/v1/", "https://sweeps.example.org/bitsweep"),
-        ] {
-            assert_eq!(Client::new(text, None).ok().unwrap().name(), name);
-        }
-        for (text, words) in [
-            ("127.0.0.1:8700", "not the address"),
-            ("sweeps", "not the address"),
-            ("ftp://x/", "its scheme is ftp"),
-            ("http://me:secret@x/", "BITSWEEP_TOKEN"),
-            ("http://x/?token=secret", "behind the path"),
-        ] {
-            let message = Client::new(text, None).err().unwrap().message;
-            assert!(message.contains(words) && !message.contains("secret"), "{text}: {message}");
-        }
-    }
 }

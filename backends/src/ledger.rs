@@ -18,6 +18,7 @@ mod open;
 mod redis;
 
 pub use self::redis::RedisLedger;
+pub use fit::unfit;
 pub use in_process::InProcessLedger;
 pub use open::open;
 

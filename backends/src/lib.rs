@@ -13,6 +13,8 @@ pub mod store;
 
 pub use address::{Address, NotAnAddress};
 pub use error::{BackendError, Service};
-pub use ledger::{Beat, Claim, Ended, Heartbeat, InProcessLedger, Ledger, Notice, Pulse, RedisLedger, ResultEntry};
+pub use ledger::{
+    Beat, Claim, Ended, Heartbeat, InProcessLedger, Ledger, Notice, Pulse, RedisLedger, ResultEntry, unfit,
+};
 pub use queue::{Delivery, InProcessQueue, Queue, RabbitQueue};
 pub use store::{Store, StoreLock};

@@ -94,7 +94,7 @@ impl Lead {
             jobs: jobs.iter().map(|(key, states)| counts(*key, states)).collect(),
             total: total.into(),
             holds: holds.collect(),
-            budgets: budgets(&sweep.plan, sweep.controls.values(), spent),
+            budgets: budgets(&sweep.plan, sweep.controls.values(), &self.state.budgets_spent(id)),
             spent,
             failures,
             failures_all,
@@ -188,11 +188,11 @@ fn state(total: &Counts, is_cancelled: bool) -> SweepState {
     }
 }
 
-/// The budgets of a sweep as they are after all decisions.
+/// The budgets of a sweep as they are after all decisions, and what each was charged, where that is known.
 pub(crate) fn budgets<'c>(
     plan: &Plan,
     controls: impl Iterator<Item = &'c Control>,
-    spent: Option<Spent>,
+    spent: &[Spend],
 ) -> Vec<BudgetLine> {
     let mut limits: BTreeMap<u32, Budget> = (0..).zip(plan.budgets.iter().copied()).collect();
     for control in controls {
@@ -204,7 +204,7 @@ pub(crate) fn budgets<'c>(
         place: format!("budgets[{index}]"),
         words: limit.to_string(),
         limit,
-        spent: spent.filter(|_| limit.tier.is_none() && limit.track.is_none()),
+        spent: spent.get(index as usize).copied().filter(|_| limit.limits_cost()).map(Spent::from),
     };
     limits.into_iter().map(line).collect()
 }

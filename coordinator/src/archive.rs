@@ -151,7 +151,7 @@ pub(crate) async fn status(store: &Store, archive: &Archive, sweep: SweepId) -> 
         jobs: jobs.into_iter().map(|((kind, tier), states)| JobCounts { kind, tier, states }).collect(),
         total,
         holds: Vec::new(),
-        budgets: budgets(&plan, controls.iter(), None),
+        budgets: budgets(&plan, controls.iter(), &[]),
         spent: None,
         failures: Vec::new(),
         failures_all: 0,

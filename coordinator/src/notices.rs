@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use bitsweep_backends::Notice;
+use bitsweep_backends::{Notice, unfit};
 use bitsweep_plan::retry::History;
 use bitsweep_plan::scheduler::Event;
 use bitsweep_proto::attempt::Verdict;
@@ -48,8 +48,20 @@ impl Lead {
                 self.tell(sweeps, What::MadeAgain { key, name, reason });
                 self.push(Event::Revoked { key, generation });
             }
+            // It was the wrong worker that took the ticket. While another one fits, the job only waits for that.
+            Notice::Refused { key, reason } if self.is_served(&key) => {
+                self.push(Event::PublishFailed { key, message: reason });
+            }
             Notice::Refused { key, reason } => self.push(Event::Refused { key, reason }),
         }
+    }
+
+    /// Whether a worker that lives can run a job.
+    fn is_served(&self, key: &JobKey) -> bool {
+        let Some(work) = self.sweeps.work(key) else { return false };
+        let class = work.spec.kind().class();
+        let takes = |card: &&WorkerCard| !card.leaving && card.classes.contains(&class);
+        self.workers.iter().filter(takes).any(|card| unfit(&work, &card.offer).is_none())
     }
 
     fn hear_sign(&mut self, (key, attempt): (JobKey, Nonce), units: Option<(u64, u64)>) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bitsweep_proto::plan::{From, PlannedJob};
-use bitsweep_proto::{Cell, Control, JobKey, Kind, Plan, SweepId};
+use bitsweep_proto::{Cell, Control, JobKey, Kind, Plan, SweepId, Work};
 
 use crate::load::{counts_attempts, is_cancelled};
 
@@ -107,6 +107,11 @@ impl Sweeps {
 
     pub(crate) fn kind(&self, key: &JobKey) -> Option<Kind> {
         self.all().find_map(|sweep| sweep.job(key)).map(|job| job.spec.kind())
+    }
+
+    /// A job as it is handed out, to be made for the first time.
+    pub(crate) fn work(&self, key: &JobKey) -> Option<Work> {
+        self.all().find_map(|sweep| Some(bitsweep_plan::work(&sweep.plan, *sweep.by_key.get(key)?, 0)))
     }
 
     /// A job as a person knows it: its kind and the first cell that needs it.

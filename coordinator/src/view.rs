@@ -170,8 +170,7 @@ pub struct BudgetLine {
     /// The limits as they are now.
     #[schema(value_type = Object)]
     pub limit: Budget,
-    /// What the sweep was charged so far, where the budget is of the whole sweep; one of a tier or track that is used up
-    /// is among the holds, with its figures in words.
+    /// What the jobs that it covers were charged so far; nothing where it limits the number of configurations alone.
     pub spent: Option<Spent>,
 }
 

@@ -4,7 +4,7 @@ use bitsweep_proto::work::Work;
 use bitsweep_proto::worker::Offer;
 
 /// Why a worker with this offer cannot run `work`; `None` where it can.
-pub(crate) fn unfit(work: &Work, offer: &Offer) -> Option<String> {
+pub fn unfit(work: &Work, offer: &Offer) -> Option<String> {
     let (kind, version) = (work.spec.kind(), work.spec.code_version());
     if !offer.kinds.contains(&(kind, version)) {
         let kinds: Vec<String> =

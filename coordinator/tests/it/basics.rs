@@ -189,3 +189,23 @@ async fn work_carries_the_trace_of_its_sweep() {
     let (sweep, key) = (sweep.to_string(), key.to_string());
     assert_eq!(work.traceparent, format!("00-{}-{}-01", &sweep[..32], &key[..16]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_waits_for_the_worker_that_fits() {
+    let world = World::new().await;
+    let mut coordinator = world.coordinator();
+    let script = |number, _| Deed::Commit(Duration::from_secs(if number == 0 { 3600 } else { 1 }));
+    let shop = Arc::new(world.shop(Arc::new(script)));
+    let workers = Workers::start(&shop, 1);
+    let sweep = coordinator.desk.submit(flat("a", 0..2)).await.unwrap();
+    shop.until(|did| !did.is_empty()).await;
+    // They take the ticket of the other job again and again, and can do nothing with it.
+    let _useless = Workers::of_no_use(&shop, 10..12);
+    assert_eq!(coordinator.finishes(sweep).await, (2, 0, 0));
+    // Where none that fits is alive, that is said.
+    drop(workers);
+    let sweep = coordinator.desk.submit(flat("b", 2..3)).await.unwrap();
+    assert_eq!(coordinator.finishes(sweep).await, (0, 0, 1));
+    let [failure] = &coordinator.status(sweep).await.failures[..] else { panic!("one job is held") };
+    assert!(failure.reason.contains("no worker could run it"), "{}", failure.reason);
+}

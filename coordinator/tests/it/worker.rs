@@ -1,6 +1,7 @@
 //! A worker that does as a script says: it claims, then acks, keeps its lease, and leaves the records that a worker leaves.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use bitsweep_backends::{Beat, Claim, Ended, Heartbeat, Ledger, Queue, Store};
 use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Nonce, Verdict};
 use bitsweep_proto::job::Class;
 use bitsweep_proto::outcome::{Cost, OUTCOME_VERSION, Outcome, Produced, Provenance, Rates};
+use bitsweep_proto::worker::Offer;
 use bitsweep_proto::{JobKey, Spec, Work};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
@@ -114,9 +116,18 @@ pub(crate) struct Workers(#[expect(dead_code, reason = "held for its drop")] Joi
 
 impl Workers {
     pub(crate) fn start(shop: &Arc<Shop>, count: u64) -> Self {
+        Self::offering(shop, 0..count, &samples::offer())
+    }
+
+    /// Workers of these numbers that offer what none of the jobs here can use.
+    pub(crate) fn of_no_use(shop: &Arc<Shop>, numbers: Range<u64>) -> Self {
+        Self::offering(shop, numbers, &Offer { kinds: Vec::new(), ..samples::offer() })
+    }
+
+    fn offering(shop: &Arc<Shop>, numbers: Range<u64>, offer: &Offer) -> Self {
         let mut set = JoinSet::new();
-        for number in 0..count {
-            set.spawn(slot(Arc::clone(shop), number));
+        for number in numbers {
+            set.spawn(slot(Arc::clone(shop), number, offer.clone()));
         }
         Self(set)
     }
@@ -130,8 +141,8 @@ impl Drop for Announcing {
     }
 }
 
-async fn slot(shop: Arc<Shop>, number: u64) {
-    let card = bitsweep_proto::WorkerCard { slots: 1, ..samples::worker(1000 + number) };
+async fn slot(shop: Arc<Shop>, number: u64, offer: Offer) {
+    let card = bitsweep_proto::WorkerCard { slots: 1, offer: offer.clone(), ..samples::worker(1000 + number) };
     let ledger = Arc::clone(&shop.ledger);
     let announcing = tokio::spawn(async move {
         loop {
@@ -143,7 +154,7 @@ async fn slot(shop: Arc<Shop>, number: u64) {
     loop {
         let delivery = shop.queue.receive(&[Class::Gpu, Class::Cpu]).await.unwrap();
         let (key, attempt) = (delivery.ticket.key, shop.nonce());
-        let claim = shop.ledger.claim(key, &attempt, &samples::offer(), LEASE).await.unwrap();
+        let claim = shop.ledger.claim(key, &attempt, &offer, LEASE).await.unwrap();
         if claim == Claim::Closed {
             shop.queue.requeue(delivery).await.unwrap();
             tokio::time::sleep(BEAT).await;

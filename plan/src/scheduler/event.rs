@@ -71,14 +71,15 @@ pub enum Event {
         /// The lost generation.
         generation: u32,
     },
-    /// A worker cannot run the job.
+    /// A worker cannot run the job, and no other that is alive can.
     Refused {
         /// The job.
         key: JobKey,
         /// Why.
         reason: String,
     },
-    /// A job could not be offered or its ticket not be published.
+    /// A job could not be offered or its ticket not be published, or it reached a worker that does not fit while another
+    /// that does is alive.
     PublishFailed {
         /// The job.
         key: JobKey,

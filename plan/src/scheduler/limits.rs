@@ -104,7 +104,7 @@ impl BudgetState {
 
     /// Whether it limits what jobs of this tier and track may cost.
     pub(super) fn limits_cost_of(&self, tier: u32, track: Track) -> bool {
-        self.limits().iter().any(|limit| limit.most.is_some()) && self.budget.covers(tier, track)
+        self.budget.limits_cost() && self.budget.covers(tier, track)
     }
 
     fn limits(&self) -> [Limit; 3] {
@@ -131,7 +131,7 @@ impl BudgetState {
             parts.join(" and ")
         };
         let mut words = self.budget.to_string();
-        if self.limits().iter().all(|limit| limit.most.is_none()) {
+        if !self.budget.limits_cost() {
             return words;
         }
         words += &format!(": {} spent", spent(self.charged));

@@ -142,6 +142,13 @@ impl State {
         place.map_or_else(Spend::default, |place| self.board.sweep(*place).charged.spend())
     }
 
+    /// What each budget of a sweep was charged so far, in the order of the manifest, those that were added later behind.
+    /// A budget without a limit of GPU-hours, money or bytes is charged nothing.
+    pub fn budgets_spent(&self, sweep: &SweepId) -> Vec<Spend> {
+        let Some(place) = self.board.by_id.get(sweep) else { return Vec::new() };
+        self.board.sweep(*place).budgets.iter().map(|budget| budget.charged.spend()).collect()
+    }
+
     /// Cells of a sweep whose measures are done, and all its cells.
     pub fn cells_done(&self, sweep: &SweepId) -> (usize, usize) {
         let Some(&place) = self.board.by_id.get(sweep) else { return (0, 0) };

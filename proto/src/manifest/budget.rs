@@ -40,6 +40,11 @@ impl Budget {
     pub fn covers(&self, tier: u32, track: Track) -> bool {
         self.tier.is_none_or(|own| own == tier) && self.track.is_none_or(|own| own == track)
     }
+
+    /// Whether it limits what jobs take, and not only how many cells there are.
+    pub fn limits_cost(&self) -> bool {
+        self.gpu_hours.is_some() || self.usd.is_some() || self.bytes.is_some()
+    }
 }
 
 impl fmt::Display for Budget {
