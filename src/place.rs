@@ -73,7 +73,7 @@ impl Place {
         match self {
             Self::Store(store) => {
                 let outcome = results::sound(store, key).await?;
-                Ok((outcome, store.attempts(key).await?.starts.len()))
+                Ok((outcome, api::attempts_of(store, key).await?.len()))
             }
             Self::Api(client) => {
                 let job: Option<Job> = client.find(&format!("/api/v1/jobs/{key}")).await?;

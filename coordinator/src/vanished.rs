@@ -5,8 +5,8 @@
 //! record, whoever says it, and the accounts and budgets that are added up from the records come out the same.
 //!
 //! It is charged from its start to now, at the rates of its start record: that is the most it can have taken, for nobody
-//! knows when the machine went. An attempt that left not even a start gets one too, without rates and with no
-//! checkpoints of its own.
+//! knows when the machine went. An attempt that left not even a start was a short one when it went: it gets one too,
+//! without rates and with no checkpoints of its own.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -30,9 +30,14 @@ pub(crate) async fn close(
         return Ok(false);
     }
     let known = attempts.starts.iter().find(|start| start.attempt == *attempt);
-    // An attempt that commits puts no end on record: its outcome names it, and says what it took.
-    if let Some(start) = known {
-        let made = store.outcome_at(key, start.generation).await;
+    let generation = match known {
+        Some(start) => start.generation,
+        None => newest(store, key).await?,
+    };
+    // An attempt that commits puts no end on record, and a short one no start: its outcome names it, and says what it took.
+    let oldest = if known.is_some() { generation } else { 0 };
+    for generation in oldest..=generation {
+        let made = store.outcome_at(key, generation).await;
         if made.is_ok_and(|outcome| outcome.is_some_and(|outcome| outcome.attempt == *attempt)) {
             return Ok(false);
         }
@@ -41,7 +46,7 @@ pub(crate) async fn close(
         Some(checkpoints) => checkpoints,
         None => store.checkpoints(key).await?.len() as u64,
     };
-    let start = known.cloned().unwrap_or_else(|| unknown_start(key, (attempt, heard_at), by_now));
+    let start = known.cloned().unwrap_or_else(|| unknown_start((key, generation), (attempt, heard_at), by_now));
     if known.is_none() {
         store.put_attempt_start(&start).await?;
     }
@@ -55,12 +60,25 @@ fn checkpoints_after(attempts: &Attempts, start: &AttemptStart) -> Option<u64> {
     attempts.starts.iter().find(after).map(|next| next.checkpoints_found)
 }
 
-fn unknown_start(key: JobKey, (attempt, heard_at): (&Nonce, u64), checkpoints_found: u64) -> AttemptStart {
+/// The generation that attempts work towards now, or did last.
+async fn newest(store: &Store, key: JobKey) -> Result<u32, BackendError> {
+    let next = store.next_generation(key).await?;
+    match next.checked_sub(1) {
+        Some(last) if store.revocation(key, last).await?.is_none() => Ok(last),
+        _ => Ok(next),
+    }
+}
+
+fn unknown_start(
+    (key, generation): (JobKey, u32),
+    (attempt, heard_at): (&Nonce, u64),
+    checkpoints_found: u64,
+) -> AttemptStart {
     AttemptStart {
         version: ATTEMPT_VERSION,
         attempt: attempt.clone(),
         key,
-        generation: 0,
+        generation,
         host: "unknown".to_owned(),
         process: 0,
         started_at: heard_at,
@@ -87,4 +105,36 @@ fn end(start: &AttemptStart, checkpoints: u64, now: u64) -> AttemptEnd {
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bitsweep_backends::conformance::samples;
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    /// It left nothing but its outcome, which may be lost by now.
+    #[tokio::test]
+    async fn a_short_attempt_that_committed_did_not_vanish() {
+        let store = Store::with_objects(Arc::new(InMemory::new()), None).await.unwrap();
+        let key = JobKey(samples::digest(0));
+        for generation in 0..2 {
+            let outcome = samples::outcome(key, generation, u64::from(generation), samples::digest(1));
+            store.put_outcome(&outcome).await.unwrap();
+            store.revoke(key, generation, "lost").await.unwrap();
+        }
+        for number in 0..2 {
+            assert!(!close(&store, key, (&samples::nonce(number), 7)).await.unwrap());
+        }
+        assert_eq!(store.attempts(key).await.unwrap(), Attempts::default());
+        for _ in 0..2 {
+            close(&store, key, (&samples::nonce(2), 7)).await.unwrap();
+        }
+        let attempts = store.attempts(key).await.unwrap();
+        assert_eq!((attempts.starts.len(), attempts.ends.len()), (1, 1));
+        assert_eq!((attempts.starts[0].generation, attempts.starts[0].started_at), (2, 7));
+    }
 }

@@ -102,7 +102,7 @@ pub struct Tried {
 
 impl History {
     /// The history that these records of one job tell. An end without a start is left out: a start is put before any
-    /// work is done.
+    /// end. Attempts that left an outcome alone are not in it: they are charged to no account, and cost what that says.
     pub fn of(starts: &[AttemptStart], ends: &[AttemptEnd]) -> Self {
         let ends: BTreeMap<&Nonce, &AttemptEnd> = ends.iter().map(|end| (&end.attempt, end)).collect();
         let mut starts: Vec<&AttemptStart> = starts.iter().collect();

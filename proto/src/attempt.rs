@@ -21,7 +21,8 @@ impl fmt::Display for Nonce {
     }
 }
 
-/// Put before any work is done.
+/// Put by every attempt that lasts a while, keeps a checkpoint, or ends without the outcome being its own. A short one
+/// that commits leaves its outcome alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptStart {
@@ -37,7 +38,7 @@ pub struct AttemptStart {
     pub host: String,
     /// Process id of the supervisor.
     pub process: u32,
-    /// Seconds since 1970.
+    /// When it began, before it looked for the outcome, in seconds since 1970.
     pub started_at: u64,
     /// Checkpoints that were there when it started.
     pub checkpoints_found: u64,
@@ -49,7 +50,8 @@ pub struct AttemptStart {
     pub rates: Rates,
 }
 
-/// Put when the attempt is over. An attempt without one vanished with its machine.
+/// Put when the attempt is over, unless its outcome is the committed one. An attempt with neither runs, or vanished with
+/// its machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptEnd {

@@ -111,7 +111,8 @@ pub struct Provenance {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
-    /// Wall seconds from claim to commit.
+    /// Wall seconds for which it had its slot: from the claim until the job was done. What the commit takes overlaps with
+    /// the slot's next attempt.
     pub seconds: f64,
     /// CPU seconds of the child process.
     pub cpu_seconds: f64,

@@ -47,6 +47,11 @@ pub(crate) async fn check(site: &Site, faults: &[Fault]) -> Report {
         let outcome = site.store.outcome_at(key, generation).await.unwrap().expect("it is known");
         let attempts = all.get(&key).cloned().unwrap_or_default();
         report.attempts += attempts.starts.len();
+        if attempts.starts.iter().all(|start| start.attempt != outcome.attempt) {
+            // It was short: its outcome is all that it left.
+            report.attempts += 1;
+            *report.ends.entry("committed".to_owned()).or_default() += 1;
+        }
         for start in attempts.starts.iter().filter(|start| start.generation == generation) {
             // A start record is put just after the look for the outcome; but a worker may be stopped just between.
             let late = start.started_at.saturating_sub(outcome.provenance.committed_at);

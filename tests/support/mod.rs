@@ -91,7 +91,8 @@ impl Bench {
         self.ok(&["export", "sweep.yaml", "--format", "csv"])
     }
 
-    /// All attempt records of the store, start and end by attempt. One that an outcome names committed it; it has no end.
+    /// All attempts on record in the store. One that an outcome names committed it: it has no end, and no start if it was
+    /// short.
     pub(crate) fn attempts(&self) -> Vec<Attempt> {
         let mut attempts: BTreeMap<String, Attempt> = BTreeMap::new();
         for file in files(&self.path(".bitsweep/attempts")) {
@@ -106,9 +107,9 @@ impl Bench {
         }
         for outcome in self.outcomes() {
             let nonce = outcome["attempt"].as_str().expect("an outcome names its attempt");
-            if let Some(attempt) = attempts.get_mut(nonce) {
-                attempt.verdict = Some("committed".into());
-            }
+            let attempt = attempts.entry(nonce.to_owned()).or_default();
+            attempt.key = outcome["key"].as_str().expect("an outcome names its job").to_owned();
+            attempt.verdict = Some("committed".into());
         }
         attempts.into_values().collect()
     }
@@ -124,7 +125,7 @@ impl Bench {
 pub(crate) struct Attempt {
     /// The job.
     pub(crate) key: String,
-    /// Seconds since 1970 of its start.
+    /// Seconds since 1970 of its start, where that is on record.
     pub(crate) started: Option<u64>,
     /// How it ended; `None`: killed.
     pub(crate) verdict: Option<Value>,

@@ -10,7 +10,9 @@ use super::Store;
 use super::layout::{self, ATTEMPTS};
 use crate::error::BackendError;
 
-/// The attempts on one job. A start without an end is an attempt that runs, or that vanished with its machine.
+/// The attempts on one job, as far as they are on record apart from its outcomes. A start without an end is an attempt
+/// that committed, runs, or vanished with its machine; a short one that committed is not among them: whoever counts
+/// attempts goes by the outcomes first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attempts {
     /// Starts, sorted by time, then by nonce.
@@ -43,7 +45,7 @@ impl Store {
         self.read_attempts(names).await
     }
 
-    /// The jobs that were ever tried; no record is read.
+    /// The jobs with attempts on record, see [`Attempts`]; no record is read.
     pub async fn tried(&self) -> Result<BTreeSet<JobKey>, BackendError> {
         let folders = self.objects.folders(&Path::from(ATTEMPTS)).await?;
         Ok(folders.iter().filter_map(layout::read_job).collect())

@@ -1,13 +1,13 @@
 //! Jobs, their attempts and logs, and the workers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Json, Response};
 use bitsweep_backends::store::Attempts;
 use bitsweep_backends::{BackendError, Store};
-use bitsweep_proto::{JobKey, Nonce};
+use bitsweep_proto::{JobKey, Nonce, Outcome};
 
 use super::App;
 use super::extract::{Asked, At, job, limit, nonce, place};
@@ -22,12 +22,12 @@ use super::types::{AttemptOfJob, AttemptsOfJob, Job, Page, Workers};
 pub(super) async fn get(State(app): State<App>, At(key): At<String>) -> Answer<Json<Job>> {
     let key = job(&key)?;
     let store = app.desk.store();
-    let (outcome, attempts) = (store.outcome(key).await?, store.attempts(key).await?);
-    if outcome.is_none() && attempts.starts.is_empty() && attempts.ends.is_empty() {
+    let (outcome, attempts) = (store.outcome(key).await?, attempts_of(store, key).await?);
+    if attempts.is_empty() {
         let detail = format!("job {key} was never tried here, or there is no such job");
         return Err(Problem::new(Sort::NotFound, detail));
     }
-    Ok(Json(Job { key, attempts: merged(attempts).len() as u64, outcome }))
+    Ok(Json(Job { key, attempts: attempts.len() as u64, outcome }))
 }
 
 /// The attempts on a job, in the order of their starts.
@@ -48,22 +48,32 @@ pub(super) async fn attempts(
     Ok(Json(AttemptsOfJob { items, next }))
 }
 
-/// The attempts on a job, in the order of their starts; those whose start is lost come last. One that an outcome names
-/// committed it, whatever else is on record of it.
+/// The attempts on a job, in the order in which they began; those of which only an end is left come last. One that an
+/// outcome names committed it, whatever else is on record of it; a short one has left nothing else.
 pub async fn attempts_of(store: &Store, key: JobKey) -> Result<Vec<AttemptOfJob>, BackendError> {
     let mut all = merged(store.attempts(key).await?);
-    let generations: BTreeSet<u32> =
-        all.iter().filter_map(|attempt| Some(attempt.start.as_ref()?.generation)).collect();
-    for generation in generations {
+    for generation in 0..store.next_generation(key).await? {
         let outcome = match store.outcome_at(key, generation).await {
             // Nobody knows who made it.
             Err(BackendError::Damaged { .. }) => None,
             read => read?,
         };
-        let Some(maker) = outcome.map(|outcome| outcome.attempt) else { continue };
-        all.iter_mut().filter(|attempt| attempt.attempt == maker).for_each(|attempt| attempt.committed = true);
+        let Some(outcome) = outcome else { continue };
+        if let Some(maker) = all.iter_mut().find(|attempt| attempt.attempt == outcome.attempt) {
+            maker.committed = true;
+            continue;
+        }
+        let began = began(&outcome);
+        let after = |other: &AttemptOfJob| other.start.as_ref().is_none_or(|start| start.started_at > began);
+        let place = all.iter().position(after).unwrap_or(all.len());
+        all.insert(place, AttemptOfJob { attempt: outcome.attempt, start: None, end: None, committed: true });
     }
     Ok(all)
+}
+
+/// When the attempt began that made an outcome, in seconds since 1970.
+fn began(outcome: &Outcome) -> u64 {
+    outcome.provenance.committed_at.saturating_sub(outcome.cost.seconds as u64)
 }
 
 /// Starts and ends by attempt.

@@ -176,7 +176,7 @@ pub struct Job {
 /// The attempts on one job.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AttemptsOfJob {
-    /// By their start, then by their name; those whose start is not on record last.
+    /// In the order in which they began.
     pub items: Vec<AttemptOfJob>,
     /// What to ask for as `after` to go on; absent at the end.
     pub next: Option<String>,
@@ -188,7 +188,7 @@ pub struct AttemptOfJob {
     /// Its name.
     #[schema(value_type = String)]
     pub attempt: Nonce,
-    /// Its start.
+    /// Its start; a short attempt that committed has none.
     #[schema(value_type = Option<Object>)]
     pub start: Option<AttemptStart>,
     /// Its end; an attempt that neither has one nor committed runs, or vanished with its machine.

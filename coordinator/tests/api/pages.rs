@@ -107,6 +107,12 @@ async fn outcomes_attempts_and_failures_come_as_they_are_stored() {
         let keys: BTreeSet<&str> = found.iter().map(|outcome| outcome["key"].as_str().unwrap()).collect();
         assert_eq!((found.len(), keys.len()), (made.len(), made.len()));
     }
+    // All that was put down of their attempts is that they made them.
+    let Outcome { key, attempt, .. } = &made[0];
+    let attempts = all(&bench, &format!("/api/v1/jobs/{key}/attempts"), 2).await;
+    let expected = json!([{ "attempt": attempt, "start": null, "end": null, "committed": true }]);
+    assert_eq!(Value::from(attempts), expected);
+    assert_eq!(bench.get(&format!("/api/v1/jobs/{key}")).await["attempts"], 1);
     failures(&place, &bench, &sweep).await;
     bench.stop().await;
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bitsweep_backends::store::Attempts;
 use bitsweep_coordinator::{SweepState, What};
 use bitsweep_proto::Action;
 use bitsweep_proto::attempt::Verdict;
 use bitsweep_proto::outcome::Rates;
 
-use crate::plans::{flat, money, with_money};
+use crate::plans::{chains, flat, money, with_money};
 use crate::worker::{Deed, Did, Workers};
 use crate::world::World;
 
@@ -81,6 +82,56 @@ async fn one_that_vanished_before_its_start_was_on_record_is_found_out() {
     assert_eq!(coordinator.finishes(sweep).await, (1, 0, 0));
     let attempts = world.services.store.attempts(key).await.unwrap();
     assert_eq!((attempts.starts.len(), attempts.ends.len()), (2, 2));
+}
+
+/// It left no start, and its outcome says all the same who it was and what it took.
+#[tokio::test(start_paused = true)]
+async fn a_short_attempt_that_vanished_behind_its_commit_is_charged_by_its_outcome() {
+    let world = World::new().await;
+    let coordinator = world.coordinator();
+    let mut shop = world.shop(Arc::new(|_, _| Deed::CommitAndVanish));
+    shop.rates = DEAR;
+    let shop = Arc::new(shop);
+    let plan = with_money("a", 0..2, 10_000.0);
+    let keys = [0, 1].map(|job: usize| plan.jobs[job].key);
+    let sweep = coordinator.desk.submit(plan).await.unwrap();
+    let workers = Workers::start(&shop, 1);
+    shop.until(|did| did.iter().any(|did| matches!(did, Did::Vanished(_)))).await;
+    drop(workers);
+    tokio::time::sleep(3 * world.settings.lease).await;
+    for key in keys {
+        assert_eq!(world.services.store.attempts(key).await.unwrap(), Attempts::default());
+    }
+    assert_eq!(coordinator.status(sweep).await.spent.unwrap().usd, 3600.0);
+    coordinator.kill().await;
+    let mut coordinator = world.coordinator();
+    coordinator.hears(|news| news.what == What::Submitted).await;
+    assert_eq!(coordinator.status(sweep).await.spent.unwrap().usd, 3600.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_vanished_while_it_made_a_later_generation_counts_for_that() {
+    let world = World::new().await;
+    let mut coordinator = world.coordinator();
+    let script = |_, tried| match tried {
+        1 => Deed::VanishBefore,
+        _ => Deed::Commit(Duration::from_secs(1)),
+    };
+    let shop = Arc::new(world.shop(Arc::new(script)));
+    let plan = chains("a", 1, 2);
+    let key = plan.jobs[0].key;
+    let workers = Workers::start(&shop, 1);
+    let sweep = coordinator.desk.submit(plan).await.unwrap();
+    shop.until(|did| did.contains(&Did::Committed(0))).await;
+    world.services.store.revoke(key, 0, "lost").await.unwrap();
+    world.services.ledger.revoked(key, 0).await.unwrap();
+    shop.until(|did| did.contains(&Did::Vanished(0))).await;
+    drop(workers);
+    let _workers = Workers::start(&shop, 1);
+    assert_eq!(coordinator.finishes(sweep).await, (2, 0, 0));
+    let attempts = world.services.store.attempts(key).await.unwrap();
+    let vanished: Vec<_> = attempts.starts.iter().filter(|start| start.host == "unknown").collect();
+    assert_eq!((vanished.len(), vanished[0].generation), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

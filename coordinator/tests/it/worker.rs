@@ -29,6 +29,8 @@ pub(crate) enum Deed {
     VanishBefore,
     /// Is gone without a word after its start is on record.
     Vanish,
+    /// Commits at once, so that its outcome is all that it puts on record, and is gone before it tells anybody.
+    CommitAndVanish,
     /// Works until nobody wants it.
     Forever,
 }
@@ -44,6 +46,8 @@ pub(crate) enum Did {
     Discarded(u64),
     /// It stopped, for nobody wants the job.
     Stopped(u64),
+    /// It is gone, and left no start.
+    Vanished(u64),
 }
 
 /// Says what the n-th attempt (0 is the first) on the job of a number does.
@@ -175,12 +179,16 @@ async fn attempt_on(shop: &Shop, work: &Work, attempt: Nonce) {
     }
     shop.note(Did::Began(noop.number));
     let deed = shop.deed(noop.number);
-    if deed == Deed::VanishBefore {
+    if deed == Deed::CommitAndVanish {
+        shop.store.put_outcome(&outcome(shop, work, &attempt)).await.unwrap();
+    }
+    if matches!(deed, Deed::VanishBefore | Deed::CommitAndVanish) {
+        shop.note(Did::Vanished(noop.number));
         return std::future::pending().await;
     }
     shop.store.put_attempt_start(&start(shop, work, &attempt)).await.unwrap();
     match deed {
-        Deed::VanishBefore | Deed::Vanish => std::future::pending().await,
+        Deed::VanishBefore | Deed::CommitAndVanish | Deed::Vanish => std::future::pending().await,
         Deed::Commit(after) => {
             let wanted = keep_lease(shop, work, &attempt, after).await;
             if wanted {
@@ -234,8 +242,8 @@ async fn keep_lease(shop: &Shop, work: &Work, attempt: &Nonce, long: Duration) -
     }
 }
 
-async fn commit(shop: &Shop, work: &Work, (attempt, number): (&Nonce, u64)) {
-    let outcome = Outcome {
+fn outcome(shop: &Shop, work: &Work, attempt: &Nonce) -> Outcome {
+    Outcome {
         version: OUTCOME_VERSION,
         key: work.key,
         generation: work.generation,
@@ -246,7 +254,11 @@ async fn commit(shop: &Shop, work: &Work, (attempt, number): (&Nonce, u64)) {
         produced: Produced::default(),
         provenance: Provenance { committed_at: now(), ..Provenance::default() },
         cost: Cost { seconds: 3600.0, ..Cost::default() }.at(shop.rates),
-    };
+    }
+}
+
+async fn commit(shop: &Shop, work: &Work, (attempt, number): (&Nonce, u64)) {
+    let outcome = outcome(shop, work, attempt);
     let verdict = match shop.store.put_outcome(&outcome).await.unwrap() {
         Put::Created => Verdict::Committed,
         Put::Existing(_) => Verdict::Discarded,
