@@ -1,5 +1,6 @@
 //! How many slots are at work, and since when none is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ struct Standing {
 }
 
 /// A slot at work, until it is dropped.
-pub(crate) struct AtWork<'b>(&'b Busy);
+pub(crate) struct AtWork(Arc<Busy>);
 
 impl Busy {
     pub(crate) fn new(metrics: WorkerMetrics) -> Self {
@@ -29,9 +30,9 @@ impl Busy {
     }
 
     /// One more slot is at work.
-    pub(crate) fn work(&self) -> AtWork<'_> {
+    pub(crate) fn work(self: &Arc<Self>) -> AtWork {
         self.change(|busy| busy + 1);
-        AtWork(self)
+        AtWork(Arc::clone(self))
     }
 
     /// Something happened that speaks against calling the worker idle: a queue that does not answer is not empty.
@@ -66,7 +67,7 @@ impl Busy {
     }
 }
 
-impl Drop for AtWork<'_> {
+impl Drop for AtWork {
     fn drop(&mut self) {
         self.0.change(|busy| busy - 1);
     }
@@ -80,7 +81,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn idle_is_when_nothing_happens() {
-        let busy = Busy::new(WorkerMetrics::default());
+        let busy = Arc::new(Busy::new(WorkerMetrics::default()));
         let start = Instant::now();
         let work = async {
             let first = busy.work();

@@ -61,7 +61,8 @@ pub(crate) async fn come(settings: &Settings, mut told: watch::Receiver<bool>) -
 #[derive(Clone)]
 pub(crate) struct Stop(watch::Receiver<Option<Instant>>);
 
-/// Brings the moment.
+/// Brings the moment. Clones bring the same.
+#[derive(Clone)]
 pub(crate) struct Raise(watch::Sender<Option<Instant>>);
 
 impl Stop {

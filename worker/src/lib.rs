@@ -1,8 +1,8 @@
 //! Claim, run in a child process, checkpoint, commit.
 //!
 //! Owns: the life of an attempt. A slot takes a ticket, claims the job, looks whether it is done already, fetches its
-//! inputs, has a child process run it, keeps its checkpoints and commits its outcome; beside it a heartbeat keeps the
-//! lease. Does not own: which job is next and what a verdict costs (`bitsweep_plan`), what a job computes
+//! inputs, has a child process run it, keeps its checkpoints and commits its outcome, which overlaps with the next one;
+//! beside it a heartbeat keeps the lease. Does not own: which job is next and what a verdict costs (`bitsweep_plan`), what a job computes
 //! (`bitsweep_jobs`), how anything is stored (`bitsweep_backends`).
 //!
 //! Rules that hold whatever happens: the outcome put is the only commit; nothing is deleted that passes its checksum,
@@ -13,6 +13,7 @@ mod attempt;
 mod busy;
 mod card;
 mod child;
+mod commits;
 mod deadline;
 mod device;
 mod error;

@@ -1,13 +1,13 @@
 //! Folders for running jobs, and the removal of those that dead workers left.
 //!
-//! A slot uses one folder for one job after the other, and empties it between two. A fresh one for each would cost more
-//! than a small job: a file system that never gives a number out again at once (ext4 waits five seconds) has to look past
-//! all those that were freed just before, for every file that anybody makes.
+//! Each attempt has a folder for itself until what its job wrote is in the store; emptied, it is the next one's. A fresh
+//! one for each would cost more than a small job: a file system that never gives a number out again at once (ext4 waits
+//! five seconds) has to look past all those that were freed just before, for every file that anybody makes.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::{Builder, TempDir};
 
@@ -33,37 +33,49 @@ impl Scratch {
     }
 }
 
-/// The folder of a slot.
+/// The folders of a slot that no attempt has.
 #[derive(Default)]
-pub(crate) struct Folder(Mutex<Option<TempDir>>);
+pub(crate) struct Folders(Mutex<Vec<TempDir>>);
 
-impl Folder {
-    /// It, empty. Made inside `scratch` where there is none.
-    pub(crate) fn empty(&self, scratch: &Scratch) -> io::Result<PathBuf> {
-        let mut folder = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if folder.is_none() {
-            *folder = Some(scratch.folder()?);
-        }
-        Ok(folder.as_ref().map(|folder| folder.path().to_owned()).unwrap_or_default())
-    }
+/// The folder of one attempt. Dropped, it is removed.
+pub(crate) struct Folder {
+    folder: TempDir,
+    free: Arc<Folders>,
+}
 
-    /// What a job left is removed. Where that fails, or where the job may be writing still (`busy`), the next one gets
-    /// another folder.
-    pub(crate) async fn clear(&self, busy: bool) {
-        let Some(folder) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        if !busy && fs::read_dir(folder.path()).is_ok_and(|mut entries| entries.next().is_none()) {
-            return self.keep(folder);
-        }
-        // Large files take long to remove.
-        // One that is dropped is removed whole.
-        let cleared = tokio::task::spawn_blocking(move || if busy { None } else { remove_entries(folder).ok() });
-        if let Ok(Some(folder)) = cleared.await {
-            self.keep(folder);
-        }
+impl Folders {
+    /// An empty one. Made inside `scratch` where none is free.
+    pub(crate) fn take(self: &Arc<Self>, scratch: &Scratch) -> io::Result<Folder> {
+        let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let folder = free.map_or_else(|| scratch.folder(), Ok)?;
+        Ok(Folder { folder, free: Arc::clone(self) })
     }
 
     fn keep(&self, folder: TempDir) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
+    }
+}
+
+impl Folder {
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Lets another attempt have it, without what was left in it. Where that cannot be removed, it goes.
+    pub(crate) async fn give_back(self) {
+        let Self { folder, free } = self;
+        if fs::read_dir(folder.path()).is_ok_and(|mut entries| entries.next().is_none()) {
+            return free.keep(folder);
+        }
+        // Large files take long to remove.
+        if let Ok(Ok(folder)) = tokio::task::spawn_blocking(move || remove_entries(folder)).await {
+            free.keep(folder);
+        }
+    }
+
+    /// Removes it: the job may be writing still.
+    pub(crate) async fn remove(self) {
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 }
 
@@ -115,17 +127,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_folder_is_used_again_unless_somebody_may_be_in_it() {
+    async fn a_folder_is_used_again_by_one_at_a_time() {
         let place = tempfile::tempdir().unwrap();
-        let (scratch, folder) = (Scratch::make(place.path()).unwrap(), Folder::default());
-        let first = folder.empty(&scratch).unwrap();
-        fs::write(first.join("file"), "x").unwrap();
-        fs::create_dir_all(first.join("folder/folder")).unwrap();
-        folder.clear(false).await;
-        assert_eq!(folder.empty(&scratch).unwrap(), first);
-        assert_eq!(fs::read_dir(&first).unwrap().count(), 0);
-        folder.clear(true).await;
-        assert!(!first.exists());
-        assert_ne!(folder.empty(&scratch).unwrap(), first);
+        let (scratch, folders) = (Scratch::make(place.path()).unwrap(), Arc::<Folders>::default());
+        let (first, second) = (folders.take(&scratch).unwrap(), folders.take(&scratch).unwrap());
+        let (path, other) = (first.path().to_owned(), second.path().to_owned());
+        assert_ne!(path, other);
+        fs::write(path.join("file"), "x").unwrap();
+        fs::create_dir_all(path.join("folder/folder")).unwrap();
+        first.give_back().await;
+        let first = folders.take(&scratch).unwrap();
+        assert_eq!(first.path(), path);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+        first.remove().await;
+        assert!(!path.exists() && other.exists());
+        assert_ne!(folders.take(&scratch).unwrap().path(), other);
     }
 }

@@ -1,6 +1,6 @@
 //! A slot: takes tickets one after the other and makes an attempt of each that it can claim.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bitsweep_backends::{BackendError, Claim, Delivery, Ended};
@@ -12,13 +12,15 @@ use bitsweep_proto::profile::Profiles;
 use bitsweep_proto::work::Work;
 use bitsweep_proto::worker::Offer;
 
-use crate::attempt::{Attempt, Ending};
+use crate::attempt::Running;
+use crate::busy::AtWork;
+use crate::commits::Commits;
 use crate::deadline::Stop;
 use crate::device::Device;
 use crate::error::WorkerError;
 use crate::machine;
 use crate::process::Child;
-use crate::scratch::Folder;
+use crate::scratch::Folders;
 use crate::worker::{Shared, WorkerReport};
 
 /// Pause before a service that could not be reached is tried again, and while the ledger is rebuilt.
@@ -34,38 +36,48 @@ pub(crate) struct Place {
     pub(crate) stop: Stop,
     pub(crate) device: Device,
     pub(crate) rates: Rates,
-    pub(crate) folder: Arc<Folder>,
+    pub(crate) folders: Arc<Folders>,
 }
 
 /// One of a worker's slots.
 pub(crate) struct Slot {
     place: Place,
-    report: WorkerReport,
+    /// Attempts whose job is done, on their way into the store beside the one that runs.
+    commits: Commits,
+    /// That the slot is at work, for as long as an attempt of it is.
+    at_work: Weak<AtWork>,
 }
 
 impl Slot {
     pub(crate) fn new(number: usize, shared: Arc<Shared>, stop: Stop) -> Self {
         let (device, rates) = (shared.settings.device(number), shared.settings.slot_rates(number));
-        Self { place: Place { shared, stop, device, rates, folder: Arc::default() }, report: WorkerReport::default() }
+        let place = Place { shared, stop, device, rates, folders: Arc::default() };
+        Self { place, commits: Commits::default(), at_work: Weak::new() }
     }
 
-    /// Works until the deadline, or until an error that no retry mends.
+    /// Works until the deadline, or until an error that no retry mends, which ends the other slots too.
     pub(crate) async fn run(mut self) -> (WorkerReport, Result<(), WorkerError>) {
         let result = self.take_tickets().await;
-        (self.report, result)
+        if result.is_err() {
+            self.place.shared.raise.raise();
+        }
+        let (report, commits) = self.commits.finish().await;
+        (report, result.and(commits))
     }
 
     async fn take_tickets(&mut self) -> Result<(), WorkerError> {
         let shared = Arc::clone(&self.place.shared);
-        let starting = shared.busy.work();
+        let starting = self.work();
         let Some((mut child, profiles)) = self.start_child().await? else { return Ok(()) };
         drop(starting);
         let offer = self.offer(profiles);
         shared.offer.send_if_modified(|first| first.is_none() && first.replace(offer.clone()).is_none());
         while let Some(delivery) = self.receive(&mut child).await? {
-            let _at_work = shared.busy.work();
+            let at_work = self.work();
             let Some((work, nonce)) = self.claim(delivery, &offer).await? else { continue };
-            child = match self.attempt(work, nonce, child).await? {
+            let (finished, free) = Running::new(self.place.clone(), child, work, nonce).run().await;
+            self.commits.begin(finished, at_work);
+            child = match free {
                 Some(child) => child,
                 None => match self.start_child().await? {
                     Some((child, _)) => child,
@@ -75,6 +87,15 @@ impl Slot {
         }
         child.end().await;
         Ok(())
+    }
+
+    /// The slot is at work until all that was given out is dropped.
+    fn work(&mut self) -> Arc<AtWork> {
+        self.at_work.upgrade().unwrap_or_else(|| {
+            let at_work = Arc::new(self.place.shared.busy.work());
+            self.at_work = Arc::downgrade(&at_work);
+            at_work
+        })
     }
 
     /// Starts a child; `None` at the deadline.
@@ -98,11 +119,12 @@ impl Slot {
         }
     }
 
-    /// The next ticket; `None` at the deadline. A child that ends while it has nothing to do is replaced: no job is to
-    /// blame, and none should wait for the next one to start.
+    /// The next ticket, once there is room for what it leads to; `None` at the deadline. A child that ends while it has
+    /// nothing to do is replaced: no job is to blame, and none should wait for the next one to start.
     async fn receive(&mut self, child: &mut Child) -> Result<Option<Delivery>, WorkerError> {
         let shared = Arc::clone(&self.place.shared);
         let stop = self.place.stop.clone();
+        stop.or(self.commits.room()).await;
         loop {
             let received = tokio::select! {
                 biased;
@@ -196,20 +218,6 @@ impl Slot {
         let ended = Ended { key, attempt, verdict: Verdict::Preempted, checkpoints_made: 0 };
         if let Some(Err(error)) = self.place.stop.or_past(shared.settings.stop_limit, shared.ledger.end(&ended)).await {
             tracing::warn!(%key, "a claim was not given up, it runs out: {error}");
-        }
-    }
-
-    /// Makes an attempt; gives the child back where it is still of use.
-    async fn attempt(&mut self, work: Work, nonce: Nonce, child: Child) -> Result<Option<Child>, WorkerError> {
-        let ended = Attempt::new(self.place.clone(), child, work, nonce).run().await;
-        match &ended.ending {
-            Ending::Verdict(verdict) => self.report.count(verdict),
-            Ending::Adopted => self.report.adopted += 1,
-            Ending::NotNeeded => {}
-        }
-        match ended.refused {
-            Some(error) => Err(error.into()),
-            None => Ok(ended.child),
         }
     }
 

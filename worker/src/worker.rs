@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::busy::Busy;
 use crate::card::Announcer;
-use crate::deadline::{self, Cause, Stop};
+use crate::deadline::{self, Cause, Raise, Stop};
 use crate::error::WorkerError;
 use crate::machine;
 use crate::metrics::WorkerMetrics;
@@ -116,7 +116,9 @@ pub(crate) struct Shared {
     pub(crate) scratch: Scratch,
     /// Who makes the outcomes; without the time.
     pub(crate) provenance: Provenance,
-    pub(crate) busy: Busy,
+    pub(crate) busy: Arc<Busy>,
+    /// Brings the deadline, for whoever meets an error that no retry mends.
+    pub(crate) raise: Raise,
     /// What the first slot serves, once its child has said what it computes with.
     pub(crate) offer: watch::Sender<Option<Offer>>,
 }
@@ -134,9 +136,10 @@ impl Worker {
             cpu: machine::cpu(),
             committed_at: 0,
         };
-        let (busy, offer) = (Busy::new(metrics.clone()), watch::Sender::new(None));
-        let shared = Arc::new(Shared { queue, ledger, store, settings, metrics, scratch, provenance, busy, offer });
+        let (busy, offer) = (Arc::new(Busy::new(metrics.clone())), watch::Sender::new(None));
         let (raise, stop) = Stop::new();
+        let shared =
+            Arc::new(Shared { queue, ledger, store, settings, metrics, scratch, provenance, busy, raise, offer });
         let announcer = Announcer::start(Arc::clone(&shared), shared.offer.subscribe(), stop.clone());
         let mut slots = JoinSet::new();
         for number in 0..shared.settings.slots {
@@ -148,7 +151,7 @@ impl Worker {
             () = shared.busy.idle_for(shared.settings.exit_when_idle) => Ok(WorkerEnd::Idle),
             ended = slots.join_next() => Err(ended),
         };
-        raise.raise();
+        shared.raise.raise();
         let mut tally = Tally::default();
         let end = end.unwrap_or_else(|ended| {
             ended.into_iter().for_each(|slot| tally.add(slot));

@@ -1,7 +1,7 @@
 //! Children for the worker's tests: `real THREADS` is the real one; the others play one part each, over the real pipe.
 //!
 //! A played child makes chunks of text, `Embed.rows` of them, one checkpoint each, from the inputs' bytes; a no-op is
-//! nothing. Parts:
+//! nothing but what `waits` and `fails` do. Parts:
 //!
 //! | part | what it does |
 //! |---|---|
@@ -59,14 +59,21 @@ fn main() -> ExitCode {
 fn play(args: &[&str], task: &Task) -> FromChild {
     let spec = match &task.spec {
         Spec::Embed(spec) => spec,
-        Spec::Noop(_) => return FromChild::Done(Box::default()),
+        Spec::Noop(_) => {
+            match args {
+                ["waits", fifo, _] => drop(fs::File::open(fifo).expect("the fifo is there")),
+                ["fails"] => return failed(),
+                _ => {}
+            }
+            return FromChild::Done(Box::default());
+        }
         other => panic!("played children embed: {other:?}"),
     };
     let at = args.last().and_then(|at| at.parse::<u64>().ok());
     let mut done = Done::default();
     for row in 0..spec.rows {
         match args {
-            ["fails"] => return FromChild::Failed { code: "play/fails".to_owned(), message: "as told".to_owned() },
+            ["fails"] => return failed(),
             ["unable"] => return FromChild::Unable { message: "no space".to_owned() },
             ["panics"] => panic!("a bug"),
             ["meets", fifo, end] if row == 0 => {
@@ -104,6 +111,10 @@ fn play(args: &[&str], task: &Task) -> FromChild {
     }
     done.facts.insert("rows".to_owned(), spec.rows);
     FromChild::Done(Box::new(done))
+}
+
+fn failed() -> FromChild {
+    FromChild::Failed { code: "play/fails".to_owned(), message: "as told".to_owned() }
 }
 
 fn make_chunk(task: &Task, name: &str, salt: &str) {

@@ -1,83 +1,109 @@
-//! What an attempt writes to the store: its start, checkpoints, the outcome, its end.
+//! The part of an attempt that needs the store alone: its job is done, or will not be.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bitsweep_backends::store::{LocalBlob, Put};
-use bitsweep_backends::{BackendError, Ended};
-use bitsweep_proto::Nonce;
-use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Verdict};
-use bitsweep_proto::outcome::{Cost, InputDigest, Item, OUTCOME_VERSION, Outcome, Produced, Provenance};
-use bitsweep_proto::wire::{Done, InputFile, ProducedFile};
-use bitsweep_proto::work::Work;
+use bitsweep_backends::store::Put;
+use bitsweep_backends::{self as backends, BackendError};
+use bitsweep_proto::Outcome;
+use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, Verdict};
+use bitsweep_proto::outcome::{InputDigest, Item, OUTCOME_VERSION, Produced, Provenance};
+use bitsweep_proto::wire::{Done, ProducedFile};
 use tokio::time::Instant;
+use tracing::Instrument;
 
-use super::{Attempt, Conclusion, Ending, RECORD_LIMIT, hint};
+use super::{Attempt, Ended, Ending, hint};
+use crate::error::with_causes;
 use crate::kinds::has_checkpoints;
 use crate::machine;
 use crate::metrics::{Stage, verdict_name};
-use crate::slot::Place;
 
-/// The start of an attempt that finds so many checkpoints.
-pub(super) fn start_record(place: &Place, (work, nonce): (&Work, &Nonce), checkpoints_found: usize) -> AttemptStart {
-    AttemptStart {
-        version: ATTEMPT_VERSION,
-        attempt: nonce.clone(),
-        key: work.key,
-        generation: work.generation,
-        host: place.shared.provenance.host.clone(),
-        process: std::process::id(),
-        started_at: machine::now(),
-        checkpoints_found: checkpoints_found as u64,
-        device: place.device.name().to_owned(),
-        rates: place.rates,
+/// Each step of putting an end on record may take this long on top of `stop_limit` once the deadline has come.
+const RECORD_LIMIT: Duration = Duration::from_secs(2);
+
+/// An attempt that needs its child no more.
+pub(crate) struct Finished {
+    attempt: Attempt,
+    made: Result<Made, BackendError>,
+}
+
+/// What came of running.
+pub(super) enum Made {
+    /// Something to commit.
+    Product(Product),
+    /// Nothing.
+    Nothing(Conclusion),
+}
+
+/// What the job made of its inputs.
+pub(super) struct Product {
+    pub(super) inputs: Vec<InputDigest>,
+    pub(super) done: Done,
+}
+
+/// What is to be put on record and told.
+pub(super) enum Conclusion {
+    /// This outcome of ours is the committed one.
+    Committed(Box<Outcome>),
+    /// This outcome of another attempt was there first.
+    Discarded(Box<Outcome>),
+    /// It ended without an outcome.
+    Without(Verdict),
+    /// The job is done already, by this outcome.
+    Done(Box<Outcome>),
+    /// The generation to make is revoked already.
+    Revoked { generation: u32 },
+}
+
+impl Finished {
+    pub(super) fn new(attempt: Attempt, made: Result<Made, BackendError>) -> Self {
+        Self { attempt, made }
+    }
+
+    /// Commits what was made, or puts on record that nothing was, and tells the ledger.
+    pub(crate) async fn conclude(self) -> Ended {
+        let span = self.attempt.span.clone();
+        self.conclude_in_span().instrument(span).await
+    }
+
+    async fn conclude_in_span(self) -> Ended {
+        let Self { mut attempt, made } = self;
+        let reached = match made {
+            Ok(Made::Product(product)) => {
+                let (limit, stop) = (attempt.place.shared.settings.stop_limit, attempt.place.stop.clone());
+                let committed = stop.or_past(limit, attempt.commit(product)).await;
+                // It may be committed all the same: then its outcome says so, against what is put on record now.
+                committed.unwrap_or(Ok(Conclusion::Without(Verdict::Preempted)))
+            }
+            Ok(Made::Nothing(conclusion)) => Ok(conclusion),
+            Err(error) => Err(error),
+        };
+        let (conclusion, refused) = reached.map_or_else(infrastructure, |conclusion| (conclusion, None));
+        if refused.is_some() {
+            // Nobody is to begin what cannot be ended.
+            attempt.place.shared.raise.raise();
+        }
+        let ending = attempt.put_on_record(conclusion).await;
+        let Attempt { carrier, place, folder, lease: _kept_until_now, .. } = attempt;
+        let committed = matches!(ending, Ending::Verdict(Verdict::Committed) | Ending::Adopted | Ending::NotNeeded);
+        let limit = place.shared.settings.stop_limit + 2 * RECORD_LIMIT;
+        place.stop.or_past(limit, carrier.finish(committed)).await;
+        if let Some(folder) = folder {
+            folder.give_back().await;
+        }
+        Ended { ending, refused }
     }
 }
 
+fn infrastructure(error: BackendError) -> (Conclusion, Option<BackendError>) {
+    let verdict = Verdict::Infrastructure { message: with_causes(&error) };
+    (Conclusion::Without(verdict), Some(error).filter(|error| matches!(error, BackendError::Refused { .. })))
+}
+
 impl Attempt {
-    /// The checkpoints of earlier attempts that are whole, on this machine. One that is damaged is dropped: its rows are
-    /// made again.
-    pub(super) async fn find_checkpoints(&mut self) -> Result<(Vec<InputFile>, Vec<LocalBlob>), BackendError> {
-        let shared = Arc::clone(&self.place.shared);
-        let (mut files, mut held): (Vec<InputFile>, Vec<LocalBlob>) = (Vec::new(), Vec::new());
-        for item in shared.store.checkpoints(self.work.key).await? {
-            match shared.store.fetch_blob(&item.blob).await {
-                Ok(file) => {
-                    let path = file.to_path_buf();
-                    held.push(file);
-                    files.push(InputFile { name: "checkpoint".to_owned(), item: item.name.clone(), path });
-                    self.kept.insert(item.name.clone(), item);
-                }
-                Err(error @ (BackendError::Missing { .. } | BackendError::Damaged { .. })) => {
-                    self.log.line(&format!("drops the checkpoint {}: {error}", item.name));
-                    tracing::warn!(key = %self.work.key, "drops the checkpoint {}: {error}", item.name);
-                    // The blob too: what is made again may have the same name, and must not be taken for kept.
-                    shared.store.delete_blob(&item.blob).await?;
-                    shared.store.drop_checkpoint(self.work.key, &item.name).await?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok((files, held))
-    }
-
-    /// Keeps a checkpoint. Where another attempt was first, its bytes are the ones that count.
-    pub(super) async fn keep(&mut self, name: &str, file: &Path) -> Result<(), BackendError> {
-        let before = Instant::now();
-        let store = &self.place.shared.store;
-        let (blob, bytes) = store.put_blob_file(file).await?;
-        let item = Item { name: name.to_owned(), blob, bytes };
-        let item = store.put_checkpoint(self.work.key, &item).await?;
-        self.kept.insert(name.to_owned(), item);
-        self.checkpoints_made += 1;
-        let took = before.elapsed();
-        self.place.shared.metrics.checkpoint(bytes, took);
-        self.log.line(&format!("kept the checkpoint {name}, {bytes} bytes, in {:.3} s", took.as_secs_f64()));
-        Ok(())
-    }
-
     /// Stores what the job made, then puts the outcome: the only commit.
-    pub(super) async fn commit(&mut self, inputs: Vec<InputDigest>, done: Done) -> Result<Conclusion, BackendError> {
+    async fn commit(&mut self, product: Product) -> Result<Conclusion, BackendError> {
+        let Product { inputs, done } = product;
         let shared = Arc::clone(&self.place.shared);
         let before = Instant::now();
         let mut artifact = Vec::new();
@@ -108,7 +134,7 @@ impl Attempt {
             inputs,
             produced: Produced { artifact, measures: done.measures, facts: done.facts },
             provenance: Provenance { committed_at: machine::now(), ..shared.provenance.clone() },
-            cost: self.cost_now(),
+            cost: self.cost,
         };
         let put = shared.store.put_outcome(&outcome).await?;
         shared.metrics.stage(Stage::Commit, before.elapsed());
@@ -118,13 +144,9 @@ impl Attempt {
         })
     }
 
-    fn cost_now(&self) -> Cost {
-        Cost { seconds: self.started.elapsed().as_secs_f64(), ..self.cost }.at(self.place.rates)
-    }
-
     /// Puts the end of the attempt on record, where its outcome does not do so, then tells the ledger; last, the
     /// checkpoints of a committed job go. Best effort: all of it is for accounting and speed.
-    pub(super) async fn conclude(&mut self, conclusion: Conclusion) -> Ending {
+    async fn put_on_record(&mut self, conclusion: Conclusion) -> Ending {
         let shared = Arc::clone(&self.place.shared);
         let (outcome, verdict) = match conclusion {
             Conclusion::Done(outcome) => {
@@ -155,7 +177,7 @@ impl Attempt {
             }
             None => {
                 let (key, attempt, checkpoints_made) = (self.work.key, self.nonce.clone(), self.checkpoints_made);
-                let ended = Ended { key, attempt, verdict: verdict.clone(), checkpoints_made };
+                let ended = backends::Ended { key, attempt, verdict: verdict.clone(), checkpoints_made };
                 self.told(shared.ledger.end(&ended)).await;
             }
         }
@@ -172,16 +194,12 @@ impl Attempt {
     }
 
     /// Puts the end on record, and before it the start where that did not come through: an end without a start counts for
-    /// nothing. An attempt that was preempted before its start was put was never made.
+    /// nothing. An attempt that was preempted before there was something to run was never made.
     async fn put_end(&mut self, verdict: &Verdict) {
-        let store = &self.place.shared.store;
-        if !self.start_is_put {
-            if self.start.is_none() && *verdict == Verdict::Preempted {
-                return;
-            }
-            let fresh = || start_record(&self.place, (&self.work, &self.nonce), self.kept.len());
-            hint(store.put_attempt_start(&self.start.clone().unwrap_or_else(fresh)).await);
+        if self.start.is_none() && *verdict == Verdict::Preempted {
+            return;
         }
+        hint(self.start().put().await);
         let end = AttemptEnd {
             version: ATTEMPT_VERSION,
             attempt: self.nonce.clone(),
@@ -189,9 +207,9 @@ impl Attempt {
             ended_at: machine::now(),
             checkpoints_made: self.checkpoints_made,
             verdict: verdict.clone(),
-            cost: self.cost_now(),
+            cost: self.cost,
         };
-        hint(store.put_attempt_end(&end).await);
+        hint(self.place.shared.store.put_attempt_end(&end).await);
     }
 }
 

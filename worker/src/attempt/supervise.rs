@@ -8,7 +8,7 @@ use bitsweep_proto::attempt::Verdict;
 use bitsweep_proto::wire::{Done, FromChild, Task, ToChild, WireError};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-use super::Attempt;
+use super::running::Running;
 use crate::deadline::Stop;
 use crate::error::with_causes;
 use crate::hung::Silence;
@@ -46,16 +46,16 @@ enum Next {
     Beat,
 }
 
-impl Attempt {
+impl Running {
     /// Has the child run the task, keeps its checkpoints, and tells it to stop when that is due. Comes back with the
     /// child still busy where it is broken, hung or did not stop in time.
     pub(super) async fn run_in_child(&mut self, task: Task) -> Result<Answer, BackendError> {
-        let settings = &Arc::clone(&self.place.shared).settings;
-        let patience = patience(self.work.spec.kind()).mul_f64(settings.patience.clamp(1e-6, 1e6));
+        let settings = &Arc::clone(&self.attempt.place.shared).settings;
+        let patience = patience(self.attempt.work.spec.kind()).mul_f64(settings.patience.clamp(1e-6, 1e6));
         self.child_is_free = false;
         usage::reset_peak_memory(self.child.pid);
         self.cpu_seconds_before = usage::cpu_seconds(self.child.pid);
-        let (run, stop) = (ToChild::Run(Box::new(task)), self.place.stop.clone());
+        let (run, stop) = (ToChild::Run(Box::new(task)), self.attempt.place.stop.clone());
         match stop.or_past(settings.stop_limit, timeout(patience, self.child.send(&run))).await {
             // If the child is gone, the next message says so.
             Some(Ok(Ok(()) | Err(WireError::Io(_)))) => {}
@@ -70,12 +70,12 @@ impl Attempt {
         loop {
             match self.next(&mut watch).await {
                 Next::Stop(why) => {
-                    self.log.line(&format!("told to stop: {why}"));
+                    self.attempt.log.line(&format!("told to stop: {why}"));
                     watch.limit = Some(Instant::now() + settings.stop_limit);
                     let _ = timeout(TELL_LIMIT, self.child.send(&ToChild::Stop)).await;
                 }
                 Next::TooLate => {
-                    self.log.line("did not stop in time");
+                    self.attempt.log.line("did not stop in time");
                     return Ok(Answer::Over(Verdict::Preempted));
                 }
                 Next::Beat => {
@@ -96,13 +96,13 @@ impl Attempt {
 
     /// Waits for whatever happens next; what ends the attempt goes first.
     async fn next(&mut self, watch: &mut Watch) -> Next {
-        let stop = self.place.stop.clone();
+        let stop = self.attempt.place.stop.clone();
         let limit = watch.limit;
         tokio::select! {
             biased;
-            () = stop.past(self.place.shared.settings.stop_limit) => Next::TooLate,
-            why = due(&stop, &mut self.lease), if limit.is_none() => Next::Stop(why),
-            () = sleep_until(limit.unwrap_or(self.started)), if limit.is_some() => Next::TooLate,
+            () = stop.past(self.attempt.place.shared.settings.stop_limit) => Next::TooLate,
+            why = due(&stop, &mut self.attempt.lease), if limit.is_none() => Next::Stop(why),
+            () = sleep_until(limit.unwrap_or(self.attempt.began)), if limit.is_some() => Next::TooLate,
             message = self.child.next() => Next::Message(message),
             _ = watch.beats.tick() => Next::Beat,
         }
@@ -117,13 +117,13 @@ impl Attempt {
         let told_to_stop = watch.limit.is_some();
         let verdict = match message {
             Some(Ok(FromChild::Progress { done, total })) => {
-                self.lease.progress(done, total);
+                self.attempt.lease.progress(done, total);
                 return Ok(None);
             }
             Some(Ok(FromChild::Checkpoint { name, path })) => {
-                let (stop, limit) = (self.place.stop.clone(), self.place.shared.settings.stop_limit);
+                let (stop, limit) = (self.attempt.place.stop.clone(), self.attempt.place.shared.settings.stop_limit);
                 let Some(kept) = stop.or_past(limit, self.keep(&name, &path)).await else {
-                    self.log.line(&format!("the deadline came before \"{name}\" was kept"));
+                    self.attempt.log.line(&format!("the deadline came before \"{name}\" was kept"));
                     return Ok(Some(Answer::Over(Verdict::Preempted)));
                 };
                 kept?;
@@ -156,7 +156,7 @@ impl Attempt {
 
     /// The child did what no child may do.
     async fn broke(&mut self, why: String) -> Verdict {
-        self.log.line(&format!("killed: {why}"));
+        self.attempt.log.line(&format!("killed: {why}"));
         Verdict::Broke { message: self.child.kill_for(why).await }
     }
 
@@ -164,7 +164,7 @@ impl Attempt {
     fn complaint(&mut self, watch: &mut Watch) -> Option<String> {
         self.take_usage();
         let used = usage::own_memory_bytes(self.child.pid);
-        let limit = self.place.shared.settings.memory_limit_bytes;
+        let limit = self.attempt.place.shared.settings.memory_limit_bytes;
         if let Some(limit) = limit.filter(|limit| used > *limit) {
             return Some(format!("used {used} bytes, limit {limit}"));
         }
@@ -174,8 +174,8 @@ impl Attempt {
 
     fn take_usage(&mut self) {
         let (cpu, peak) = (usage::cpu_seconds(self.child.pid), usage::peak_memory_bytes(self.child.pid));
-        self.cost.cpu_seconds = self.cost.cpu_seconds.max(cpu - self.cpu_seconds_before);
-        self.cost.peak_memory_bytes = self.cost.peak_memory_bytes.max(peak);
+        self.attempt.cost.cpu_seconds = self.attempt.cost.cpu_seconds.max(cpu - self.cpu_seconds_before);
+        self.attempt.cost.peak_memory_bytes = self.attempt.cost.peak_memory_bytes.max(peak);
     }
 }
 

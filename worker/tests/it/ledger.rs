@@ -6,21 +6,7 @@ use bitsweep_proto::job::Kind;
 use bitsweep_proto::worker::Offer;
 use bitsweep_worker::WorkerReport;
 
-use crate::site::{Site, child, leader, open_ledger, profiles};
-
-/// Makes a fifo that a child waits at.
-fn fifo(site: &Site) -> std::path::PathBuf {
-    let fifo = site.folder.path().join("fifo");
-    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    fifo
-}
-
-/// Lets the child at the fifo go on.
-async fn open(fifo: std::path::PathBuf) {
-    // Opening one end waits for the other.
-    tokio::task::spawn_blocking(move || std::fs::File::options().write(true).open(fifo).unwrap()).await.unwrap();
-}
+use crate::site::{Fifo, Site, child, leader, open_ledger, profiles};
 
 #[tokio::test]
 async fn a_ticket_waits_while_the_ledger_is_rebuilt() {
@@ -41,8 +27,8 @@ async fn a_ticket_waits_while_the_ledger_is_rebuilt() {
 #[tokio::test]
 async fn a_running_attempt_takes_its_lease_again_from_an_emptied_ledger() {
     let site = Site::new().await;
-    let (work, fifo) = (site.imported(3).await, fifo(&site));
-    let worker = site.worker(child(&["waits", fifo.to_str().unwrap(), "1"]));
+    let (work, fifo) = (site.imported(3).await, Fifo::new(&site));
+    let worker = site.worker(child(&["waits", fifo.path(), "1"]));
     site.offer(&work).await;
     site.notice(|notice| matches!(notice, Notice::Progress { done: 1, .. }).then_some(())).await;
     site.ledger.becomes(open_ledger().await);
@@ -51,7 +37,7 @@ async fn a_running_attempt_takes_its_lease_again_from_an_emptied_ledger() {
         _ => None,
     });
     let holder = holder.await;
-    open(fifo).await;
+    fifo.open().await;
     assert_eq!(site.ending(work.key).await, Notice::Adopted { key: work.key, generation: 0 });
     assert_eq!(worker.stop().await.unwrap(), WorkerReport { committed: 1, ..WorkerReport::default() });
     assert_eq!(site.outcome(work.key).await.attempt, holder);
@@ -61,8 +47,8 @@ async fn a_running_attempt_takes_its_lease_again_from_an_emptied_ledger() {
 #[tokio::test]
 async fn a_commit_after_a_lost_lease_is_adopted() {
     let site = Site::new().await;
-    let (work, fifo) = (site.imported(3).await, fifo(&site));
-    let worker = site.worker(child(&["waits", fifo.to_str().unwrap(), "1"]));
+    let (work, fifo) = (site.imported(3).await, Fifo::new(&site));
+    let worker = site.worker(child(&["waits", fifo.path(), "1"]));
     site.offer(&work).await;
     site.notice(|notice| matches!(notice, Notice::Progress { done: 1, .. }).then_some(())).await;
     let (ledger, other) = (open_ledger().await, Nonce("other".to_owned()));
@@ -73,7 +59,7 @@ async fn a_commit_after_a_lost_lease_is_adopted() {
     assert!(matches!(claim, Claim::Granted(_)));
     site.ledger.becomes(ledger);
     site.ledger.answers(Beat::Lost).await;
-    open(fifo).await;
+    fifo.open().await;
     assert_eq!(site.ending(work.key).await, Notice::Adopted { key: work.key, generation: 0 });
     assert_eq!(worker.stop().await.unwrap(), WorkerReport { committed: 1, ..WorkerReport::default() });
     assert_ne!(site.outcome(work.key).await.attempt, other);

@@ -3,7 +3,7 @@
 use bitsweep_backends::Notice;
 use bitsweep_proto::Verdict;
 
-use crate::site::{Site, child};
+use crate::site::{Fifo, Site, child};
 
 /// Both children are in the middle of the job before either goes on, and make different bytes. One outcome counts, all of
 /// its blobs are there, and both ledgers hear of it.
@@ -12,10 +12,8 @@ async fn of_two_workers_one_commits() {
     let site = Site::new().await;
     let other = site.another().await;
     let work = site.imported(3).await;
-    let fifo = site.folder.path().join("fifo");
-    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    let part = |end| child(&["meets", fifo.to_str().unwrap(), end]);
+    let fifo = Fifo::new(&site);
+    let part = |end| child(&["meets", fifo.path(), end]);
     let (first, second) = tokio::join!(site.attempt(&work, part("r")), other.attempt(&work, part("w")));
     for (ending, _) in [&first, &second] {
         assert_eq!(*ending, Notice::Adopted { key: work.key, generation: 0 });

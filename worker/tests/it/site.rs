@@ -1,13 +1,14 @@
 //! Where workers work: a store, a ledger, a queue; and jobs to work on.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bitsweep_backends::store::faults::Faulty;
 use bitsweep_backends::{Ended, InProcessLedger, InProcessQueue, Ledger, Notice, Queue, Store};
-use bitsweep_proto::job::{Embed, InputKey, Spec, Texts, push_input};
+use bitsweep_proto::job::{Embed, InputKey, Noop, Spec, Texts, push_input};
 use bitsweep_proto::lock::Pooling;
 use bitsweep_proto::profile::{Profile, Profiles};
 use bitsweep_proto::wire::Ticket;
@@ -71,7 +72,7 @@ impl Site {
     pub(crate) async fn faulty() -> (Self, Faulty) {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let place = folder.path().join("store");
-        std::fs::create_dir(&place).unwrap();
+        fs::create_dir(&place).unwrap();
         let faulty = Faulty::new(Arc::new(LocalFileSystem::new_with_prefix(&place).unwrap()), Vec::new());
         let store = Store::with_objects(Arc::new(faulty.clone()), Some(place)).await.unwrap();
         (Self::with(folder, store).await, faulty)
@@ -176,13 +177,36 @@ impl Site {
     /// Replaces a blob's bytes by others of the same number.
     pub(crate) fn damage(&self, blob: &Digest) {
         let path = self.blob_file(blob);
-        let bytes = std::fs::read(&path).unwrap();
-        std::fs::write(&path, bytes.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>()).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, bytes.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>()).unwrap();
     }
 
     pub(crate) fn blob_file(&self, blob: &Digest) -> PathBuf {
         let name = blob.to_string();
         self.store.folder().unwrap().join("blobs").join(&name[..2]).join(&name)
+    }
+}
+
+/// A fifo that a child waits at.
+pub(crate) struct Fifo(PathBuf);
+
+impl Fifo {
+    /// Makes it.
+    pub(crate) fn new(site: &Site) -> Self {
+        let fifo = site.folder.path().join("fifo");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        Self(fifo)
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    /// Lets the child that waits at it go on.
+    pub(crate) async fn open(self) {
+        // Opening one end waits for the other.
+        tokio::task::spawn_blocking(move || fs::File::options().write(true).open(self.0).unwrap()).await.unwrap();
     }
 }
 
@@ -232,6 +256,11 @@ pub(crate) fn embed(rows: u64, (item, from): (&str, WorkSource)) -> Work {
     });
     let inputs = vec![WorkInput { name: "texts".to_owned(), item: item.to_owned(), from }];
     work(spec, inputs, &profiles())
+}
+
+/// A job that is nothing, and has no checkpoints.
+pub(crate) fn noop(number: u64) -> Work {
+    work(Spec::Noop(Noop { number }), Vec::new(), &profiles())
 }
 
 /// Work for any spec.
