@@ -11,6 +11,7 @@
 mod ledger;
 mod objects;
 mod queue;
+mod upload;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -15,6 +15,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
+use super::upload::PointsUpload;
 use super::{Points, Refused};
 
 /// An object store as one actor sees it.
@@ -37,14 +38,19 @@ impl fmt::Display for PointsObjects {
     }
 }
 
-fn failed(_: Refused) -> Error {
+pub(super) fn failed(_: Refused) -> Error {
     let source = io::Error::new(io::ErrorKind::ConnectionReset, "a fail point");
     Error::Generic { store: "Points", source: Box::new(source) }
 }
 
-/// `verb` in the first folder of a name; a name without folders is its own.
+/// The first folder of a name; a name without folders is its own.
+fn folder(at: &Path) -> &str {
+    at.as_ref().split('/').next().unwrap_or_default()
+}
+
+/// `verb` in the folder of a name.
 fn effect(verb: &str, at: &Path) -> String {
-    format!("store.{verb} {}", at.as_ref().split('/').next().unwrap_or_default())
+    format!("store.{verb} {}", folder(at))
 }
 
 #[async_trait]
@@ -55,10 +61,9 @@ impl ObjectStore for PointsObjects {
     }
 
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        self.points
-            .pass(&effect("upload", location), self.inner.put_multipart_opts(location, opts))
-            .await
-            .map_err(failed)?
+        let begin = self.inner.put_multipart_opts(location, opts);
+        let upload = self.points.pass(&effect("upload", location), begin).await.map_err(failed)??;
+        Ok(Box::new(PointsUpload::new(upload, self.points.clone(), folder(location).to_owned())))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
