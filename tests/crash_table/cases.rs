@@ -111,7 +111,7 @@ async fn play(board: Board, tasks: &AtomicUsize) -> Result<Final, String> {
     let lines = fs::read_to_string(child::runs(world.folder())).unwrap_or_default().lines().count();
     tasks.store(lines, Ordering::Relaxed);
     // Going changes nothing.
-    let last = check(&world).await?;
+    let last = check(&world, true).await?;
     if last == found { Ok(found) } else { Err(format!("after the stop it is {last:?}")) }
 }
 
@@ -119,7 +119,7 @@ async fn play(board: Board, tasks: &AtomicUsize) -> Result<Final, String> {
 async fn come_to_rest(world: &World) -> Result<Final, String> {
     let until = Instant::now() + REST;
     loop {
-        match check(world).await {
+        match check(world, false).await {
             Err(why) if Instant::now() > until => return Err(why),
             Err(_) => sleep(Duration::from_millis(50)).await,
             Ok(found) => return Ok(found),

@@ -29,8 +29,9 @@ pub(crate) struct Final {
 /// Verdicts against a job or its process that children have played; there may be fewer where one was not heard.
 const PLAYED: [(&str, usize); 2] = [("failed", 3), ("broke", 1)];
 
-/// The final state; an error says what is wrong with it, or not over yet.
-pub(crate) async fn check(world: &World) -> Result<Final, String> {
+/// The final state; an error says what is wrong with it, or not over yet. Where `everybody_went` the ledger may be closed,
+/// for a coordinator may have been about to take it over.
+pub(crate) async fn check(world: &World, everybody_went: bool) -> Result<Final, String> {
     let mut found = Final { produced: BTreeMap::new(), tables: Vec::new(), controls: Vec::new() };
     let mut verdicts: BTreeMap<&str, usize> = BTreeMap::new();
     let forgiven = forgiven(world).await?;
@@ -51,7 +52,7 @@ pub(crate) async fn check(world: &World) -> Result<Final, String> {
             for item in &outcome.produced.artifact {
                 world.store.check_blob(&item.blob).await.map_err(text)?;
             }
-            is_at_rest(world, job.key).await?;
+            is_at_rest(world, (job.key, everybody_went)).await?;
             found.produced.insert(job.key, outcome.produced.clone());
             outcomes.insert(job.key, outcome);
         }
@@ -124,10 +125,11 @@ async fn all_ended(world: &World, (key, attempts): (JobKey, &Attempts)) -> Resul
 }
 
 /// Nobody holds the job and nobody could: asked on behalf of a worker that can run nothing.
-async fn is_at_rest(world: &World, key: JobKey) -> Result<(), String> {
+async fn is_at_rest(world: &World, (key, may_be_closed): (JobKey, bool)) -> Result<(), String> {
     let unable = Offer { kinds: Vec::new(), ..samples::offer() };
     let claim = world.ledger.claim(key, &samples::nonce(0), &unable, LEASE).await.map_err(text)?;
-    expect(claim == Claim::NotOffered, || format!("{key}: the ledger answers {claim:?} to a claim"))
+    let rests = claim == Claim::NotOffered || may_be_closed && claim == Claim::Closed;
+    expect(rests, || format!("{key}: the ledger answers {claim:?} to a claim"))
 }
 
 /// The stream of results has no pair of job and generation twice, and none without an outcome.

@@ -5,7 +5,7 @@
 //!
 //! | job | the first time |
 //! |---|---|
-//! | embedding of documents | it waits behind its first chunk until it is told to stop |
+//! | embedding of documents | it waits behind its first chunk until it is told to stop; with the first model the second time too |
 //! | embedding of queries with the first model | the machine fails it |
 //! | int8 | it fails of itself |
 //! | binary | its process breaks |
@@ -31,9 +31,10 @@ const LARGE: usize = (8 << 20) + 1;
 /// What every job takes at least.
 const WORK: Duration = Duration::from_millis(15);
 
-/// The file that is there once an embedding of documents waits; `model` is the name of the model.
-pub(crate) fn waits(folder: &Path, model: &str) -> PathBuf {
-    folder.join(format!("waits-{model}"))
+/// The file that is there once an embedding of documents waits; it holds the scratch folder. `name` is the model's, or for
+/// the second time `m-again`.
+pub(crate) fn waits(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("waits-{name}"))
 }
 
 /// A line for every task that a child has begun.
@@ -156,7 +157,7 @@ impl Play<'_> {
         let mut done = Done::default();
         let chunk_rows = usize::try_from(embed.chunk_rows).expect("a chunk fits in memory");
         for row in (embed.first_row..embed.first_row + embed.rows).step_by(chunk_rows) {
-            let waits = embed.texts == Texts::Documents && row > 0 && create(&waits(self.folder, model));
+            let waits = embed.texts == Texts::Documents && row > 0 && self.is_to_wait(model);
             let name = format!("chunk/{row:09}");
             if self.is_told_to_stop(waits) {
                 return FromChild::Stopped;
@@ -169,6 +170,15 @@ impl Play<'_> {
         }
         done.facts.insert("rows".to_owned(), embed.rows);
         FromChild::Done(Box::new(done))
+    }
+
+    fn is_to_wait(&self, model: &str) -> bool {
+        let names = if model == "m" { &["m", "m-again"][..] } else { &["n"] };
+        let Some(mut file) = names.iter().find_map(|name| fs::File::create_new(waits(self.folder, name)).ok()) else {
+            return false;
+        };
+        file.write_all(self.task.scratch.as_os_str().as_encoded_bytes()).expect("the folder can be written");
+        true
     }
 
     /// Whether somebody said so; where it `waits`, once somebody has.
@@ -205,7 +215,7 @@ impl Play<'_> {
 
     /// Whether this is the first time that anybody asks for this name.
     fn first(&self, name: &str) -> bool {
-        create(&self.folder.join(name))
+        fs::File::create_new(self.folder.join(name)).is_ok()
     }
 
     fn note(&self, model: &str) {
@@ -213,10 +223,6 @@ impl Play<'_> {
         let file = fs::File::options().append(true).create(true).open(runs(self.folder));
         file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the folder can be written");
     }
-}
-
-fn create(path: &Path) -> bool {
-    fs::File::create_new(path).is_ok()
 }
 
 fn send(message: &FromChild) {

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::child;
-use crate::sweeps::embeddings;
+use crate::sweeps::{embeddings, retrieval};
 use crate::world::{LEASE, LIMITS, TWICE, World};
 
 /// What is waited for is looked at this often.
@@ -50,16 +50,22 @@ pub(crate) async fn play(world: &Arc<World>, actors: &mut JoinSet<()>, step: &mu
     // Whoever is at it hears so at the next beat.
     let interrupted = embeddings(&world.plans[1])[0];
     soon(until(async || all_ended(world, interrupted).await)).await;
+    *step = "have a machine vanish, with the worker that embeds the documents";
+    if let Some(worker) = world.who(&child::waits(world.folder(), "m")) {
+        world.kill_worker(worker);
+    }
+    until(async || child::waits(world.folder(), "m-again").exists()).await;
     *step = "stop the workers";
     TWICE.into_iter().for_each(|number| world.stop_worker(number));
     *step = "resume the second sweep";
     decide(world, second, Action::Resume).await;
     *step = "wait for the first tier";
     until(async || tier_is_done(world).await).await;
-    *step = "lose a blob, damage another";
+    *step = "lose a blob, damage another, and an outcome";
     let blobs = (blob_of(world, documents).await, blob_of(world, queries).await);
     world.lose(&blobs.0).await;
-    world.damage(&blobs.1).await;
+    world.damage_blob(&blobs.1).await;
+    world.damage_outcome(retrieval(&world.plans[0])).await;
     *step = "stop the coordinator that leads";
     world.stop_leader();
     *step = "open the gate";

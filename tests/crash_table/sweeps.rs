@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bitsweep_backends::Store;
 use bitsweep_proto::job::Texts;
 use bitsweep_proto::lock::{DatasetCounts, LOCK_VERSION, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling};
-use bitsweep_proto::{Digest, JobKey, Lock, Plan, Spec};
+use bitsweep_proto::{Codec, Digest, JobKey, Lock, Plan, Spec};
 
 use crate::child;
 
@@ -69,6 +69,12 @@ pub(crate) fn embeddings(plan: &Plan) -> [JobKey; 2] {
         let is_it = |spec: &Spec| matches!(spec, Spec::Embed(embed) if embed.texts == texts);
         plan.jobs.iter().find(|job| is_it(&job.spec)).expect("it embeds both").key
     })
+}
+
+/// The search of the vectors themselves.
+pub(crate) fn retrieval(plan: &Plan) -> JobKey {
+    let is_it = |spec: &Spec| matches!(spec, Spec::Retrieve(retrieve) if retrieve.codec == Codec::Float32);
+    plan.jobs.iter().find(|job| is_it(&job.spec)).expect("it searches").key
 }
 
 /// All that is imported: a file of each model, and those of the dataset.

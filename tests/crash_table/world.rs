@@ -11,7 +11,7 @@ use bitsweep_coordinator::{Coordinator, Desk, Role, Services};
 use bitsweep_plan::retry::Limits;
 use bitsweep_plan::scheduler;
 use bitsweep_proto::outcome::Rates;
-use bitsweep_proto::{Digest, Plan};
+use bitsweep_proto::{Digest, JobKey, Plan};
 use bitsweep_worker::{ChildProgram, Worker, WorkerMetrics};
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt, path};
@@ -76,19 +76,24 @@ impl Kind {
     }
 }
 
-/// Tells whoever lives there to stop.
+/// Where one actor after the other lives.
 #[derive(Default)]
-struct Post(Mutex<Option<watch::Sender<bool>>>);
+struct Post {
+    /// Tells it to stop.
+    stop: Mutex<Option<watch::Sender<bool>>>,
+    points: Mutex<Option<Points>>,
+}
 
 impl Post {
-    fn begin(&self) -> watch::Receiver<bool> {
+    fn begin(&self, points: &Points) -> watch::Receiver<bool> {
         let (tell, told) = watch::channel(false);
-        *self.0.lock().expect("nobody panics with it") = Some(tell);
+        *self.stop.lock().expect("nobody panics with it") = Some(tell);
+        *self.points.lock().expect("nobody panics with it") = Some(points.clone());
         told
     }
 
     fn stop(&self) {
-        if let Some(tell) = &*self.0.lock().expect("nobody panics with it") {
+        if let Some(tell) = &*self.stop.lock().expect("nobody panics with it") {
             tell.send_replace(true);
         }
     }
@@ -154,7 +159,7 @@ impl World {
 
     async fn coordinate(&self, number: usize, points: Points) {
         let office = &self.coordinators[number];
-        let stop = office.post.begin();
+        let stop = office.post.begin(&points);
         if *self.over.borrow() {
             return;
         }
@@ -165,7 +170,7 @@ impl World {
     }
 
     async fn work(&self, number: usize, points: Points) {
-        let stop = self.workers[number].begin();
+        let stop = self.workers[number].begin(&points);
         if *self.over.borrow() {
             return;
         }
@@ -228,6 +233,19 @@ impl World {
         self.workers[number].stop();
     }
 
+    /// Kills a worker as its machine vanishes; another starts in its place.
+    pub(crate) fn kill_worker(&self, number: usize) {
+        if let Some(points) = &*self.workers[number].points.lock().expect("nobody panics with it") {
+            points.crash();
+        }
+    }
+
+    /// The worker whose child has left its scratch folder in this file.
+    pub(crate) fn who(&self, left: &Path) -> Option<usize> {
+        let scratch = std::fs::read_to_string(left).ok()?;
+        TWICE.into_iter().find(|number| Path::new(&scratch).starts_with(self.scratch(*number)))
+    }
+
     /// Deletes a blob, whoever has a copy of it.
     pub(crate) async fn lose(&self, blob: &Digest) {
         self.forget_copies(blob);
@@ -235,11 +253,21 @@ impl World {
     }
 
     /// Damages a blob, whoever has a copy of it.
-    pub(crate) async fn damage(&self, blob: &Digest) {
+    pub(crate) async fn damage_blob(&self, blob: &Digest) {
         self.forget_copies(blob);
-        let found = self.objects.get(&place(blob)).await.expect("it is there").bytes().await.expect("it is in memory");
+        self.damage(&place(blob)).await;
+    }
+
+    /// Damages the record of the first outcome of a job.
+    pub(crate) async fn damage_outcome(&self, key: JobKey) {
+        let name = key.to_string();
+        self.damage(&path::Path::from_iter(["outcomes", &name[..2], &name, "0.json"])).await;
+    }
+
+    async fn damage(&self, place: &path::Path) {
+        let found = self.objects.get(place).await.expect("it is there").bytes().await.expect("it is in memory");
         let damaged: Vec<u8> = found.iter().map(|byte| byte ^ 1).collect();
-        self.objects.put(&place(blob), damaged.into()).await.expect("memory does as told");
+        self.objects.put(place, damaged.into()).await.expect("memory does as told");
     }
 
     fn forget_copies(&self, blob: &Digest) {

@@ -56,7 +56,7 @@ impl From<BackendError> for InputError {
 }
 
 /// Fetches all inputs of `work`. Each blob is checked against its name; the store reads a second time before it calls one
-/// damaged. One that is lost is deleted, and the outcome that made it is revoked: its job runs again.
+/// damaged. Where one is lost the outcome that made it is revoked: its job runs again.
 pub(crate) async fn fetch(store: &Store, work: &Work) -> Result<Inputs, InputError> {
     let wanted = wanted(store, work).await?;
     let mut fetches = Vec::new();
@@ -114,10 +114,14 @@ async fn not_there(store: &Store, input: &WorkInput, key: JobKey) -> Result<Inpu
     Ok(InputError::Lost { message, revoked })
 }
 
-/// Deletes what is left of a blob and revokes the outcome that made it.
+/// Revokes the outcome that made the blob: its job runs again, and puts the blob anew where it is gone or damaged.
+///
+/// What is left of a damaged blob is not deleted: by the time that a slow worker does so the job may have run again, and
+/// the same name may hold good bytes. Only imported content goes, so that it is not taken for there when it is imported
+/// again.
 async fn lost(store: &Store, what: &str, blob: Digest, made_by: Option<&Outcome>) -> Result<InputError, BackendError> {
-    store.delete_blob(&blob).await?;
     let Some(outcome) = made_by else {
+        store.delete_blob(&blob).await?;
         let message = format!("imported content {what} is lost: run `bitsweep run` with the sources at hand again");
         return Ok(InputError::Lost { message, revoked: None });
     };

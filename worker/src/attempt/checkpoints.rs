@@ -29,8 +29,7 @@ impl Running {
                 Err(error @ (BackendError::Missing { .. } | BackendError::Damaged { .. })) => {
                     attempt.log.line(&format!("drops the checkpoint {}: {error}", item.name));
                     tracing::warn!(%key, "drops the checkpoint {}: {error}", item.name);
-                    // The blob too: what is made again may have the same name, and must not be taken for kept.
-                    shared.store.delete_blob(&item.blob).await?;
+                    // Not its blob: another attempt may have made it again by now. What is put anew is checked.
                     shared.store.drop_checkpoint(key, &item.name).await?;
                 }
                 Err(error) => return Err(error),
