@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use bitsweep_backends::Claim;
 use bitsweep_backends::conformance::samples;
 use bitsweep_backends::store::Attempts;
+use bitsweep_backends::{BackendError, Claim};
 use bitsweep_plan::retry::{Accounts, History, Ruling};
 use bitsweep_proto::attempt::Verdict;
 use bitsweep_proto::job::Class;
 use bitsweep_proto::outcome::Produced;
 use bitsweep_proto::worker::Offer;
-use bitsweep_proto::{Action, JobKey, Outcome, SweepId};
+use bitsweep_proto::{Action, JobKey, Nonce, Outcome, SweepId};
 use bitsweep_report::{Outcomes, Table, export};
 
 use crate::world::{LEASE, LIMITS, World};
@@ -107,11 +107,33 @@ async fn counting(world: &World, key: JobKey) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
+/// Who made an outcome.
+#[derive(Debug, PartialEq)]
+enum Made {
+    By(Nonce),
+    /// There is none.
+    Nothing,
+    /// It can no longer be read.
+    Damaged,
+}
+
+async fn made(world: &World, (key, generation): (JobKey, u32)) -> Result<Made, String> {
+    match world.store.outcome_at(key, generation).await {
+        Ok(Some(outcome)) => Ok(Made::By(outcome.attempt)),
+        Ok(None) => Ok(Made::Nothing),
+        Err(BackendError::Damaged { .. }) => Ok(Made::Damaged),
+        Err(error) => Err(text(error)),
+    }
+}
+
 /// Every attempt has an end, or an outcome names it; every end has a start.
 async fn all_ended(world: &World, (key, attempts): (JobKey, &Attempts)) -> Result<(), String> {
     for start in &attempts.starts {
-        let made = world.store.outcome_at(key, start.generation).await.map_err(text)?;
-        let committed = made.is_some_and(|outcome| outcome.attempt == start.attempt);
+        let committed = match made(world, (key, start.generation)).await? {
+            Made::By(attempt) => attempt == start.attempt,
+            Made::Nothing => false,
+            Made::Damaged => continue,
+        };
         let end = attempts.ends.iter().find(|end| end.attempt == start.attempt);
         expect(committed || end.is_some(), || format!("{key}: attempt {} is open", start.attempt))?;
         let discarded = end.is_some_and(|end| end.verdict == Verdict::Discarded);
@@ -136,8 +158,8 @@ async fn is_at_rest(world: &World, (key, may_be_closed): (JobKey, bool)) -> Resu
 async fn results_name_outcomes(world: &World) -> Result<(), String> {
     let mut seen = HashSet::new();
     for entry in world.ledger.results("", 1_000).await.map_err(text)? {
-        let outcome = world.store.outcome_at(entry.key, entry.generation).await.map_err(text)?;
-        expect(outcome.is_some(), || format!("{}: a result without an outcome", entry.key))?;
+        let made = made(world, (entry.key, entry.generation)).await?;
+        expect(made != Made::Nothing, || format!("{}: a result without an outcome", entry.key))?;
         expect(seen.insert((entry.key, entry.generation)), || format!("{}: a result twice", entry.key))?;
     }
     Ok(())
@@ -155,7 +177,7 @@ async fn controls(world: &World, sweep: &SweepId) -> Result<Vec<&'static str>, S
     Ok(named.collect())
 }
 
-async fn forgiven(world: &World) -> Result<HashSet<bitsweep_proto::Nonce>, String> {
+async fn forgiven(world: &World) -> Result<HashSet<Nonce>, String> {
     let mut all = HashSet::new();
     for plan in &world.plans {
         for control in world.store.controls(&plan.id()).await.map_err(text)? {
