@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::checks::{Final, check};
-use crate::world::{LEASE, World};
+use crate::world::{LEASE, Place, World};
 use crate::{child, story};
 
 /// For everything to be done. Without trouble it takes two seconds or three.
@@ -27,7 +27,7 @@ const REST: Duration = Duration::from_secs(20);
 const FAREWELL: Duration = Duration::from_secs(20);
 
 /// Cases at a time: they mostly wait.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 16;
 
 /// Longer than a lease, and than a leadership.
 pub(crate) const DELAY: Duration = LEASE.saturating_mul(3).checked_div(2).expect("two is not nothing");
@@ -78,12 +78,12 @@ pub(crate) fn case_name(Trap { effect, when, harm, hit }: &Trap) -> String {
 }
 
 /// Plays one case on a runtime of its own, so that nothing of it is left.
-pub(crate) fn run(trap: Option<Trap>) -> Played {
+pub(crate) fn run(trap: Option<Trap>, place: &Place) -> Played {
     let began = Instant::now();
     let board = trap.clone().map_or_else(Board::new, Board::with);
     let runtime = Builder::new_current_thread().enable_all().build().expect("threads can be had");
     let (shared, tasks) = (board.clone(), AtomicUsize::new(0));
-    let found = catch_unwind(AssertUnwindSafe(|| runtime.block_on(play(shared, &tasks))));
+    let found = catch_unwind(AssertUnwindSafe(|| runtime.block_on(play((shared, place.clone()), &tasks))));
     let found = found.unwrap_or_else(|panic| Err(format!("panicked: {}", words(&*panic))));
     runtime.shutdown_background();
     let tasks = tasks.into_inner();
@@ -95,8 +95,8 @@ fn words(panic: &(dyn std::any::Any + Send)) -> &str {
     owned.or(panic.downcast_ref::<&str>().copied()).unwrap_or("something")
 }
 
-async fn play(board: Board, tasks: &AtomicUsize) -> Result<Final, String> {
-    let world = Arc::new(World::new(board).await);
+async fn play((board, place): (Board, Place), tasks: &AtomicUsize) -> Result<Final, String> {
+    let world = Arc::new(World::new(board, place).await);
     let (mut actors, mut step) = (JoinSet::new(), "begin");
     let told = timeout(PATIENCE, story::play(&world, &mut actors, &mut step)).await;
     told.map_err(|_| format!("stuck: {step}"))?;
@@ -128,14 +128,14 @@ async fn come_to_rest(world: &World) -> Result<Final, String> {
 }
 
 /// Plays cases, several at a time, and tells of each as soon as it is over. Sorted by what was done.
-pub(crate) fn run_all(traps: &[Trap], tell: impl Fn(&Played) + Sync) -> Vec<Played> {
+pub(crate) fn run_all((traps, place): (&[Trap], &Place), tell: impl Fn(&Played) + Sync) -> Vec<Played> {
     let at_a_time = std::env::var("BITSWEEP_AT_A_TIME").ok().and_then(|count| count.parse().ok()).unwrap_or(AT_A_TIME);
     let (next, played) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..at_a_time {
             scope.spawn(|| {
                 while let Some(trap) = traps.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let one = run(Some(trap.clone()));
+                    let one = run(Some(trap.clone()), place);
                     tell(&one);
                     played.lock().expect("nobody panics with it").push(one);
                 }

@@ -5,8 +5,9 @@
 //! compared with the source of the traits and of the store's layout: a new one is in the table by itself, or the test
 //! fails and says so. Everything is real but the services, which are in this process, and what children compute.
 //!
-//! `scripts/crash-table` runs all cases; CI runs those of crashes, and of the others a sample. `BITSWEEP_CASE` runs one, by
-//! its name: `worker ledger.claim,before,crash,1`.
+//! `scripts/crash-table` runs all cases, and those of crashes once more with queue and ledger on RabbitMQ and Redis; CI runs
+//! those of crashes and a sample of the others, in this process. `BITSWEEP_CASE` runs those whose names hold it:
+//! `worker ledger.claim,before,crash,1`.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -21,15 +22,17 @@ mod world;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use bitsweep_backends::conformance::points::{Board, Harm, Trap};
+use bitsweep_backends::conformance::servers::{Rabbit, Redis};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use cases::Played;
 use support::random::Random;
+use world::Place;
 
 /// Of the cases that are no crashes, one in so many is in the sample.
 const SAMPLE: u64 = 5;
@@ -38,22 +41,38 @@ const SEED: u64 = 2;
 /// Runs without harm: what is come by depends a little on who is first.
 const QUIET: usize = 3;
 
+/// Tasks that a fault may cost at most: what its worker was at, and what a lease that ran out meanwhile leads to.
+const LOST: usize = 3;
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == "child") {
         let folder = arguments.next().expect("the folder of the case");
         return child::main(Path::new(&folder));
     }
-    let trials = vec![Trial::test("every_effect_with_every_harm", crash_table)];
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
-}
-
-fn crash_table() -> Result<(), Failed> {
     if std::env::var_os("BITSWEEP_LOG").is_some() {
         tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_env("BITSWEEP_LOG")).init();
     }
+    let trials = vec![
+        Trial::test("every_effect_with_every_harm", || crash_table("crash-table.txt", &Place::Here, choose)),
+        Trial::test("every_crash_on_rabbit_and_redis", on_servers).with_ignored_flag(true),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Crashes alone: the servers answer late and wrong in the chaos test.
+fn on_servers() -> Result<(), Failed> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let (rabbit, redis) = runtime.block_on(async { tokio::join!(Rabbit::start(), Redis::start(false)) });
+    let place = Place::Servers { queue: rabbit.address(), ledger: redis.address() };
+    let crashes = |all: &[Trap]| choose(all).into_iter().filter(|trap| trap.harm == Harm::Crash).collect();
+    crash_table("crash-table-on-servers.txt", &place, crashes)
+}
+
+fn crash_table(file: &str, place: &Place, choose: impl Fn(&[Trap]) -> Vec<Trap>) -> Result<(), Failed> {
     let began = Instant::now();
-    let quiet: Vec<Played> = (0..QUIET).map(|_| cases::run(None)).collect();
+    let quiet: Vec<Played> = (0..QUIET).map(|_| cases::run(None, place)).collect();
+    let most = LOST + quiet.iter().map(|run| run.tasks).max().unwrap_or(0);
     let mut boards: Vec<Board> = Vec::new();
     let mut reference = None;
     for run in quiet {
@@ -72,16 +91,19 @@ fn crash_table() -> Result<(), Failed> {
     let all = cases::traps(&boards);
     let chosen = choose(&all);
     println!("{} effects, {} cases, {} of them are run", seen.len(), all.len(), chosen.len());
-    let played = cases::run_all(&chosen, |one| {
+    let played = cases::run_all((&chosen, place), |one| {
         if one.found.is_err() || chosen.len() < 10 {
             println!("{one}");
         }
     });
-    let mut wrong = Vec::new();
-    let mut table = String::new();
+    let (mut wrong, mut table) = (Vec::new(), String::new());
     for one in &played {
         table += &format!("{one}\n");
         let sound = one.found.as_ref().map_err(Clone::clone).and_then(|found| same(&reference, found));
+        let sound = sound.and_then(|()| match one.tasks > most {
+            true => Err(format!("{} tasks were begun, {most} at most are to be", one.tasks)),
+            false => Ok(()),
+        });
         if let (Err(why), Some(trap)) = (sound, &one.trap) {
             wrong.push(format!("{}: {why}", cases::case_name(trap)));
         }
@@ -94,9 +116,9 @@ fn crash_table() -> Result<(), Failed> {
         began.elapsed().as_secs_f64(),
         wrong.len()
     );
-    let place = place();
-    fs::write(&place, format!("{table}{summary}\n"))?;
-    println!("{summary}; {}", place.display());
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
+    fs::write(&file, format!("{table}{summary}\n"))?;
+    println!("{summary}; {}", file.display());
     if not_come_by * 20 > played.len() {
         wrong.push(format!("{not_come_by} of {} harms were not done", played.len()));
     }
@@ -110,18 +132,9 @@ fn same(reference: &checks::Final, found: &checks::Final) -> Result<(), String> 
 /// The cases to run.
 fn choose(all: &[Trap]) -> Vec<Trap> {
     if let Ok(wanted) = std::env::var("BITSWEEP_CASE") {
-        let (times, wanted) = wanted
-            .split_once('×')
-            .map_or((1, wanted.as_str()), |(times, name)| (times.parse().expect("a number"), name));
-        let chosen: Vec<Trap> = all.iter().filter(|trap| cases::case_name(trap).contains(wanted)).cloned().collect();
-        return std::iter::repeat_n(chosen, times).flatten().collect();
+        return all.iter().filter(|trap| cases::case_name(trap).contains(&wanted)).cloned().collect();
     }
     let (full, mut random) = (std::env::var_os("BITSWEEP_FULL").is_some(), Random(SEED));
     let chosen = all.iter().filter(|trap| trap.harm == Harm::Crash || random.below(SAMPLE) == 0 || full);
     chosen.cloned().collect()
-}
-
-/// Where the table goes.
-fn place() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("crash-table.txt")
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bitsweep_backends::conformance::points::{Board, Points, PointsLedger, PointsObjects, PointsQueue};
-use bitsweep_backends::{InProcessLedger, InProcessQueue, Ledger, Queue, Store};
+use bitsweep_backends::{Address, BackendError, InProcessLedger, InProcessQueue, Ledger, Queue, Store, ledger, queue};
 use bitsweep_coordinator::{Coordinator, Desk, Role, Services};
 use bitsweep_plan::retry::Limits;
 use bitsweep_plan::scheduler;
@@ -37,6 +37,20 @@ pub(crate) const LIMITS: Limits = Limits { infrastructure: 20, errors: 3, first_
 /// Two of each.
 pub(crate) const TWICE: [usize; 2] = [0, 1];
 
+/// Where queue and ledger are.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// In this process.
+    Here,
+    /// RabbitMQ and Redis; every actor has connections of its own.
+    Servers {
+        /// Of RabbitMQ.
+        queue: Address,
+        /// Of Redis.
+        ledger: Address,
+    },
+}
+
 /// The world of one case.
 pub(crate) struct World {
     pub(crate) board: Board,
@@ -46,6 +60,7 @@ pub(crate) struct World {
     pub(crate) objects: Arc<dyn ObjectStore>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) ledger: Arc<dyn Ledger>,
+    place: Place,
     /// Scratch, caches, and what children remember.
     folder: TempDir,
     coordinators: [Office; 2],
@@ -101,17 +116,25 @@ impl Post {
 
 impl World {
     /// Services with nothing in them but what the plans import.
-    pub(crate) async fn new(board: Board) -> Self {
+    pub(crate) async fn new(board: Board, place: Place) -> Self {
         let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let store = Store::with_objects(Arc::clone(&objects), None).await.expect("memory is a store");
         sweeps::import(&store).await;
+        let (queue, ledger): (Arc<dyn Queue>, Arc<dyn Ledger>) = match &place {
+            Place::Here => (Arc::new(InProcessQueue::new()), Arc::new(InProcessLedger::new())),
+            Place::Servers { queue, ledger } => {
+                let queue = queue::open(queue, store.id()).await.expect("the broker is there");
+                (queue, ledger::open(ledger, store.id()).await.expect("the server is there"))
+            }
+        };
         Self {
             board,
             plans: sweeps::plans(),
             store,
             objects,
-            queue: Arc::new(InProcessQueue::new()),
-            ledger: Arc::new(InProcessLedger::new()),
+            queue,
+            ledger,
+            place,
             folder: tempfile::tempdir().expect("a folder for the case"),
             coordinators: Default::default(),
             workers: Default::default(),
@@ -163,7 +186,7 @@ impl World {
         if *self.over.borrow() {
             return;
         }
-        let Some(services) = self.services(&points).await else { return };
+        let Ok(services) = self.services(&points).await else { return };
         let (coordinator, desk) = Coordinator::new(services, settings());
         *office.desk.lock().expect("nobody panics with it") = Some(desk);
         coordinator.run(stop).await;
@@ -174,7 +197,7 @@ impl World {
         if *self.over.borrow() {
             return;
         }
-        let Some(Services { store, queue, ledger }) = self.services(&points).await else { return };
+        let Ok(Services { store, queue, ledger }) = self.services(&points).await else { return };
         let Ok(store) = store.with_cache(&self.cache(number), u64::MAX).await else { return };
         let program = std::env::current_exe().expect("this program is there");
         let child = ChildProgram { program, args: vec!["child".into(), self.folder().into()], threads: 1 };
@@ -191,15 +214,18 @@ impl World {
         }
     }
 
-    /// The services as one actor sees them; `None` where it cannot even begin.
-    async fn services(&self, points: &Points) -> Option<Services> {
+    /// The services as one actor sees them; an error where it cannot even begin.
+    async fn services(&self, points: &Points) -> Result<Services, BackendError> {
         let objects = PointsObjects::new(Arc::clone(&self.objects), points.clone());
-        let store = Store::with_objects(Arc::new(objects), None).await;
-        Some(Services {
-            store: store.map_err(|error| tracing::info!("cannot begin: {error}")).ok()?,
-            queue: Arc::new(PointsQueue::new(Arc::clone(&self.queue), points.clone())),
-            ledger: Arc::new(PointsLedger::new(Arc::clone(&self.ledger), points.clone())),
-        })
+        let store = Store::with_objects(Arc::new(objects), None).await?;
+        let (queue, ledger) = match &self.place {
+            Place::Here => (Arc::clone(&self.queue), Arc::clone(&self.ledger)),
+            Place::Servers { queue, ledger } => {
+                (queue::open(queue, store.id()).await?, ledger::open(ledger, store.id()).await?)
+            }
+        };
+        let (queue, ledger) = (PointsQueue::new(queue, points.clone()), PointsLedger::new(ledger, points.clone()));
+        Ok(Services { store, queue: Arc::new(queue), ledger: Arc::new(ledger) })
     }
 
     fn cache(&self, worker: usize) -> std::path::PathBuf {
