@@ -19,7 +19,7 @@ use bitsweep_proto::outcome::{Cost, Rates};
 /// What the record says.
 const MESSAGE: &str = "the worker vanished";
 
-/// Puts the end of a vanished attempt on record. False where it has one already.
+/// Puts the end of a vanished attempt on record. False where it has one already, or needs none.
 pub(crate) async fn close(
     store: &Store,
     key: JobKey,
@@ -32,15 +32,16 @@ pub(crate) async fn close(
     let known = attempts.starts.iter().find(|start| start.attempt == *attempt);
     let generation = match known {
         Some(start) => start.generation,
-        None => newest(store, key).await?,
+        // It was short: it made the outcome, or came too late for it, or found it there.
+        None if store.outcome_or_revoke(key).await?.is_some() => return Ok(false),
+        None => store.next_generation(key).await?,
     };
-    // An attempt that commits puts no end on record, and a short one no start: its outcome names it, and says what it took.
-    let oldest = if known.is_some() { generation } else { 0 };
-    for generation in oldest..=generation {
-        let made = store.outcome_at(key, generation).await;
-        if made.is_ok_and(|outcome| outcome.is_some_and(|outcome| outcome.attempt == *attempt)) {
-            return Ok(false);
-        }
+    // An attempt that commits puts no end on record: its outcome names it, and says what it took.
+    match store.outcome_at(key, generation).await {
+        Ok(Some(outcome)) if outcome.attempt == *attempt => return Ok(false),
+        // Nobody can tell any more who made it.
+        Ok(_) | Err(BackendError::Damaged { .. }) => {}
+        Err(error) => return Err(error),
     }
     let by_now = match known.and_then(|start| checkpoints_after(&attempts, start)) {
         Some(checkpoints) => checkpoints,
@@ -58,15 +59,6 @@ pub(crate) async fn close(
 fn checkpoints_after(attempts: &Attempts, start: &AttemptStart) -> Option<u64> {
     let after = |other: &&AttemptStart| (other.started_at, &other.attempt) > (start.started_at, &start.attempt);
     attempts.starts.iter().find(after).map(|next| next.checkpoints_found)
-}
-
-/// The generation that attempts work towards now, or did last.
-async fn newest(store: &Store, key: JobKey) -> Result<u32, BackendError> {
-    let next = store.next_generation(key).await?;
-    match next.checked_sub(1) {
-        Some(last) if store.revocation(key, last).await?.is_none() => Ok(last),
-        _ => Ok(next),
-    }
 }
 
 fn unknown_start(

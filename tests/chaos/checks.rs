@@ -1,16 +1,16 @@
-//! What must hold at the end, read from the records alone.
+//! What must hold at the end, read from the records and from what the store saw of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bitsweep_proto::attempt::Verdict;
+use bitsweep_backends::conformance::s3::Put;
+use bitsweep_backends::store::Attempts;
+use bitsweep_proto::attempt::{AttemptStart, Verdict};
+use bitsweep_proto::{JobKey, Kind, Nonce};
 
-use crate::faults::Fault;
+use crate::figures::Seconds;
 use crate::site::Site;
-
-/// Clocks are read in whole seconds.
-const CLOCK: u64 = 1;
-/// A process that is stopped goes on after 4.5 s, and hears at its next beat that the job is done.
-const LONGEST_STOP: u64 = 6;
+use crate::sweeps::Sweeps;
 
 /// What the faults cost.
 #[derive(Debug, Default)]
@@ -18,67 +18,206 @@ pub(crate) struct Report {
     pub(crate) jobs: usize,
     pub(crate) attempts: usize,
     /// Attempts by how they ended.
-    pub(crate) ends: BTreeMap<String, usize>,
-    /// Attempts without an end of their own: their worker was gone.
-    pub(crate) vanished: usize,
-    pub(crate) revoked: u32,
-    /// Attempts that had looked for the outcome, were stopped or slow, and began when another had committed.
-    pub(crate) overtaken: usize,
-    /// Faults by kind.
-    pub(crate) faults: BTreeMap<Fault, usize>,
+    pub(crate) ends: BTreeMap<&'static str, usize>,
+    pub(crate) revoked: usize,
+    /// For each attempt that had looked for the outcome before another committed: how long it went on after that.
+    pub(crate) overtaken: Seconds,
+    /// From a kill back to the last checkpoint that was kept, or to the start: what embeddings lost.
+    pub(crate) lost_with_checkpoints: Seconds,
+    /// The same for jobs without checkpoints.
+    pub(crate) lost_without_checkpoints: Seconds,
+    /// From one checkpoint of an attempt to the next.
+    pub(crate) checkpoint_interval: Seconds,
+    /// From a kill to the end that the coordinator puts on record.
+    pub(crate) detection: Seconds,
+    /// From a worker's start to the start of its first attempt.
+    pub(crate) restart: Seconds,
+    /// From a child's start until it takes jobs.
+    pub(crate) child_ready: Seconds,
 }
 
-pub(crate) async fn check(site: &Site, faults: &[Fault]) -> Report {
-    let mut report = Report::default();
-    for fault in faults {
-        *report.faults.entry(*fault).or_default() += 1;
+/// When the store had what.
+#[derive(Default)]
+struct Times {
+    /// Outcomes, by job and generation.
+    commits: HashMap<(JobKey, u32), SystemTime>,
+    starts: HashMap<Nonce, SystemTime>,
+    ends: HashMap<Nonce, SystemTime>,
+    /// Checkpoints of each job, in order.
+    checkpoints: HashMap<JobKey, Vec<(SystemTime, String)>>,
+}
+
+impl Times {
+    /// Panics where a key was committed twice.
+    fn of(puts: Vec<Put>) -> Self {
+        let mut times = Self::default();
+        for Put { name, at } in puts {
+            let parts: Vec<&str> = name.split('/').collect();
+            match parts[1..] {
+                ["outcomes", _, key, file] => {
+                    let generation = file.trim_end_matches(".json").parse().unwrap();
+                    let before = times.commits.insert((JobKey(key.parse().unwrap()), generation), at);
+                    assert_eq!(before, None, "{name} was put twice");
+                }
+                ["attempts", _, file] => match file.split_once('.').unwrap() {
+                    (attempt, "start.json") => drop(times.starts.insert(Nonce(attempt.to_owned()), at)),
+                    (attempt, _) => drop(times.ends.insert(Nonce(attempt.to_owned()), at)),
+                },
+                ["checkpoints", key, ..] => {
+                    let name = parts[3..].join("/");
+                    times.checkpoints.entry(JobKey(key.parse().unwrap())).or_default().push((at, name));
+                }
+                _ => {}
+            }
+        }
+        times
     }
-    let known = site.store.known().await.unwrap();
-    let all = site.store.all_attempts().await.unwrap();
-    let keys: std::collections::BTreeSet<_> = site.plans().flat_map(|plan| &plan.jobs).map(|job| job.key).collect();
-    report.jobs = keys.len();
-    for key in keys {
+}
+
+pub(crate) async fn check(site: &Site, sweeps: &Sweeps) -> Report {
+    let mut report = Report::default();
+    let times = Times::of(site.s3.take_puts());
+    let known = site.records.known().await.unwrap();
+    let all = site.records.all_attempts().await.unwrap();
+    let kinds: HashMap<JobKey, Kind> =
+        sweeps.all.iter().flat_map(|sweep| &sweep.plan.jobs).map(|job| (job.key, job.spec.kind())).collect();
+    let needed: BTreeSet<JobKey> = sweeps.sound().flat_map(|sweep| sweep.needed()).collect();
+    for key in needed {
+        report.jobs += 1;
         let generation = known.outcomes[&key];
         for older in 0..generation {
             // Each generation was made because the one before it was revoked.
-            assert!(site.store.revocation(key, older).await.unwrap().is_some(), "{key} generation {older}");
+            let revocation = site.records.revocation(key, older).await.unwrap();
+            assert!(revocation.is_some(), "{key} generation {older} was made again for no reason");
+            report.revoked += 1;
         }
-        report.revoked += generation;
-        let outcome = site.store.outcome_at(key, generation).await.unwrap().expect("it is known");
         let attempts = all.get(&key).cloned().unwrap_or_default();
-        report.attempts += attempts.starts.len();
-        if attempts.starts.iter().all(|start| start.attempt != outcome.attempt) {
-            // It was short: its outcome is all that it left.
-            report.attempts += 1;
-            *report.ends.entry("committed".to_owned()).or_default() += 1;
+        for generation in 0..=generation {
+            check_generation(site, &mut report, &times, (key, generation), &attempts).await;
         }
-        for start in attempts.starts.iter().filter(|start| start.generation == generation) {
-            // A start record is put just after the look for the outcome; but a worker may be stopped just between.
-            let late = start.started_at.saturating_sub(outcome.provenance.committed_at);
-            if late > CLOCK && start.attempt != outcome.attempt {
-                report.overtaken += 1;
-                let words = format!("attempt {} started {late} s after the commit", start.attempt);
-                assert!(late <= LONGEST_STOP, "{key}: {words}");
+        check_checkpoints(&mut report, &times, key, &attempts);
+    }
+    measure_kills(site, &mut report, &times, &kinds, &all);
+    measure_starts(site, &mut report, &times, &all);
+    report
+}
+
+/// No attempt that began after the commit ran; and none failed.
+async fn check_generation(
+    site: &Site,
+    report: &mut Report,
+    times: &Times,
+    (key, generation): (JobKey, u32),
+    attempts: &Attempts,
+) {
+    let outcome = site.records.outcome_at(key, generation).await.unwrap().expect("each generation was made");
+    // What was imported was there before.
+    let committed = times.commits.get(&(key, generation)).copied().unwrap_or(UNIX_EPOCH);
+    if attempts.starts.iter().all(|start| start.attempt != outcome.attempt) {
+        // It was short: its outcome is all that it left.
+        report.attempts += 1;
+        *report.ends.entry("committed").or_default() += 1;
+    }
+    for start in attempts.starts.iter().filter(|start| start.generation == generation) {
+        report.attempts += 1;
+        let end = attempts.ends.iter().find(|end| end.attempt == start.attempt);
+        let by_it = start.attempt == outcome.attempt;
+        if !by_it && start.process != 0 {
+            let began = UNIX_EPOCH + Duration::from_secs(start.started_at);
+            assert!(began <= committed, "{key}: attempt {} began after the commit of {generation}", start.attempt);
+            if let Some(ended) = times.ends.get(&start.attempt).filter(|ended| **ended > committed) {
+                report.overtaken.between(committed, *ended);
             }
         }
-        for start in &attempts.starts {
-            let end = attempts.ends.iter().find(|end| end.attempt == start.attempt);
-            let how = match end.map(|end| &end.verdict) {
-                Some(Verdict::Failed { message, .. }) => panic!("{key} failed: {message}"),
-                Some(Verdict::Infrastructure { message }) if message.contains("vanished") => {
-                    report.vanished += 1;
-                    "vanished"
-                }
-                Some(Verdict::Committed) => "committed",
-                Some(Verdict::Discarded) => "discarded",
-                Some(Verdict::Preempted) => "preempted",
-                Some(Verdict::Infrastructure { .. }) => "infrastructure",
-                Some(Verdict::Broke { .. }) => "broke",
-                None if start.attempt == outcome.attempt => "committed",
-                None => "open",
-            };
-            *report.ends.entry(how.to_owned()).or_default() += 1;
+        let how = match end.map(|end| &end.verdict) {
+            _ if by_it => "committed",
+            Some(Verdict::Failed { message, .. }) => panic!("{key} failed: {message}"),
+            Some(Verdict::Infrastructure { .. }) if start.process == 0 => "vanished without a start",
+            Some(Verdict::Infrastructure { message }) if message.contains("vanished") => "vanished",
+            Some(Verdict::Infrastructure { .. }) => "infrastructure",
+            Some(Verdict::Broke { message }) => {
+                assert!(message.starts_with("ended by SIGKILL"), "{key} broke its process: {message}");
+                "broke"
+            }
+            Some(Verdict::Discarded) => "discarded",
+            Some(Verdict::Preempted) => "preempted",
+            Some(Verdict::Committed) => "committed",
+            None => "open",
+        };
+        *report.ends.entry(how).or_default() += 1;
+    }
+}
+
+/// An attempt finds all checkpoints that were kept before it began.
+fn check_checkpoints(report: &mut Report, times: &Times, key: JobKey, attempts: &Attempts) {
+    let none = Vec::new();
+    let kept = times.checkpoints.get(&key).unwrap_or(&none);
+    for start in attempts.starts.iter().filter(|start| start.process != 0) {
+        let made = |generation: u32| times.commits.get(&(key, generation)).copied();
+        // Those of the generation before went with its commit.
+        let from = start.generation.checked_sub(1).and_then(made).unwrap_or(UNIX_EPOCH);
+        let to = UNIX_EPOCH + Duration::from_secs(start.started_at);
+        let is_over = made(start.generation).is_some_and(|made| made < to);
+        let before: BTreeSet<&String> = kept.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, n)| n).collect();
+        let found = usize::try_from(start.checkpoints_found).unwrap();
+        let words = format!("{key}: attempt {} found {found} of {} checkpoints", start.attempt, before.len());
+        assert!(found >= before.len() || is_over, "{words}");
+    }
+    for pair in kept.windows(2) {
+        let began = |start: &&AttemptStart| {
+            times.starts.get(&start.attempt).is_some_and(|at| (pair[0].0..pair[1].0).contains(at))
+        };
+        // Of one attempt: nobody else began in between.
+        if !attempts.starts.iter().any(|start| began(&start)) {
+            report.checkpoint_interval.between(pair[0].0, pair[1].0);
         }
     }
-    report
+}
+
+/// What attempts lost whose process was killed under them, and when that was noticed.
+fn measure_kills(
+    site: &Site,
+    report: &mut Report,
+    times: &Times,
+    kinds: &HashMap<JobKey, Kind>,
+    all: &BTreeMap<JobKey, Attempts>,
+) {
+    for kill in &site.kills {
+        for (key, attempts) in all {
+            for start in attempts.starts.iter().filter(|start| start.process == kill.process) {
+                let Some(began) = times.starts.get(&start.attempt).filter(|began| **began < kill.at) else { continue };
+                let ended = times.ends.get(&start.attempt);
+                let committed = times.commits.get(&(*key, start.generation));
+                if [ended, committed].into_iter().flatten().any(|over| *over < kill.at) {
+                    continue;
+                }
+                let kept = times.checkpoints.get(key).into_iter().flatten().map(|(at, _)| *at);
+                let last = kept.filter(|at| (*began..kill.at).contains(at)).max().unwrap_or(*began);
+                let lost = match kinds.get(key) {
+                    Some(Kind::Embed) => &mut report.lost_with_checkpoints,
+                    _ => &mut report.lost_without_checkpoints,
+                };
+                lost.between(last, kill.at);
+                let end = attempts.ends.iter().find(|end| end.attempt == start.attempt);
+                if let (Some(ended), Some(end)) = (ended, end)
+                    && matches!(&end.verdict, Verdict::Infrastructure { message } if message.contains("vanished"))
+                {
+                    report.detection.between(kill.at, *ended);
+                }
+            }
+        }
+    }
+}
+
+fn measure_starts(site: &Site, report: &mut Report, times: &Times, all: &BTreeMap<JobKey, Attempts>) {
+    for life in site.workers.iter().flat_map(|worker| &worker.lives) {
+        let own = all.values().flat_map(|attempts| &attempts.starts).filter(|start| start.process == life.process);
+        if let Some(first) = own.filter_map(|start| times.starts.get(&start.attempt)).min() {
+            report.restart.between(life.began, *first);
+        }
+    }
+    for line in site.lines_of_workers().filter(|line| line.contains("a child is ready")) {
+        let seconds = line.split("seconds=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        report.child_ready.add(seconds.unwrap().parse().unwrap());
+    }
 }

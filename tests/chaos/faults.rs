@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bitsweep_backends::conformance::s3::{Kind, Trouble};
 
-use crate::site::{Process, Site};
+use crate::process::{Process, signal};
+use crate::site::{Kill, Site};
 use crate::support;
 use crate::support::random::Random;
 
@@ -26,6 +27,8 @@ pub(crate) enum Fault {
     StoreSlow,
     StoreCutOff,
     StoreLosesAnswers,
+    StoreFull,
+    DiskFull,
     CorruptBlob,
     DeleteBlob,
 }
@@ -33,16 +36,12 @@ pub(crate) enum Fault {
 use Fault::*;
 
 /// Kills most often: they are what spot machines do.
-const DECK: [Fault; 22] = [
-    KillWorker,
+const DECK: [Fault; 20] = [
     KillWorker,
     KillWorker,
     KillWorker,
     KillChild,
-    KillChild,
     KillCoordinator,
-    KillCoordinator,
-    TerminateWorker,
     TerminateWorker,
     StopWorker,
     StopCoordinator,
@@ -54,12 +53,31 @@ const DECK: [Fault; 22] = [
     StoreSlow,
     StoreCutOff,
     StoreLosesAnswers,
+    StoreFull,
+    DiskFull,
     CorruptBlob,
     DeleteBlob,
 ];
 
-pub(crate) fn next(random: &mut Random) -> Fault {
-    random.of(&DECK)
+/// A deck that is shuffled again when it is used up, so that everything happens.
+#[derive(Default)]
+pub(crate) struct Deck(Vec<Fault>);
+
+impl Deck {
+    pub(crate) fn next(&mut self, random: &mut Random) -> Fault {
+        if self.0.is_empty() {
+            self.0 = DECK.to_vec();
+        }
+        let at = usize::try_from(random.below(self.0.len() as u64)).unwrap();
+        self.0.swap_remove(at)
+    }
+}
+
+impl Fault {
+    /// Whether what services or coordinators had in memory is gone after it.
+    pub(crate) fn wipes(self) -> bool {
+        matches!(self, KillCoordinator | StopCoordinator | Flush | RollBack)
+    }
 }
 
 /// Longer than a lease.
@@ -67,12 +85,12 @@ const STOPPED: Duration = Duration::from_millis(4_500);
 
 pub(crate) async fn inflict(fault: Fault, site: &mut Site, random: &mut Random) {
     match fault {
-        KillWorker => kill(one(&mut site.workers, random), "KILL"),
-        KillCoordinator => kill(one(&mut site.coordinators, random), "KILL"),
-        TerminateWorker => kill(one(&mut site.workers, random), "TERM"),
-        KillChild => kill_child(one(&mut site.workers, random)),
-        StopWorker => stop(one(&mut site.workers, random)).await,
-        StopCoordinator => stop(one(&mut site.coordinators, random)).await,
+        KillWorker => kill_worker(site, random),
+        KillChild => kill_child(site, random),
+        KillCoordinator => one(&site.coordinators, random).signal("KILL"),
+        TerminateWorker => one(&site.workers, random).signal("TERM"),
+        StopWorker => stop(one(&site.workers, random)).await,
+        StopCoordinator => stop(one(&site.coordinators, random)).await,
         RestartBroker => site.rabbit.restart().await,
         Flush => redis(site, &["FLUSHALL"]),
         RollBack => roll_back(site, random).await,
@@ -81,42 +99,36 @@ pub(crate) async fn inflict(fault: Fault, site: &mut Site, random: &mut Random) 
         StoreSlow => trouble(site, Kind::Slow(Duration::from_millis(800)), 3 + random.below(10)),
         StoreCutOff => trouble(site, Kind::CutOff, 2 + random.below(5)),
         StoreLosesAnswers => trouble(site, Kind::AnswerLost, 2 + random.below(5)),
+        StoreFull => fill_store(site, 2 + random.below(5)),
+        DiskFull => fill_disk(site, random).await,
         CorruptBlob | DeleteBlob => spoil_blob(site, random, fault).await,
     }
 }
 
-fn one<'a>(processes: &'a mut [Process], random: &mut Random) -> &'a mut Process {
+fn one<'a>(processes: &'a [Process], random: &mut Random) -> &'a Process {
     let at = usize::try_from(random.below(processes.len() as u64)).unwrap();
-    &mut processes[at]
+    &processes[at]
 }
 
-fn signal(process: &str, name: &str) {
-    let _ = Command::new("kill").args([&format!("-{name}"), process]).status();
+fn kill_worker(site: &mut Site, random: &mut Random) {
+    let Some(process) = one(&site.workers, random).id() else { return };
+    site.kills.push(Kill { process, at: SystemTime::now() });
+    signal(process, "KILL");
 }
 
-fn kill(process: &mut Process, name: &str) {
-    if let Some(child) = &process.child {
-        signal(&child.id().to_string(), name);
-    }
-}
-
-fn kill_child(worker: &mut Process) {
-    let Some(child) = &worker.child else { return };
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
-    // Threads of the runtime start children too.
-    let of_threads = Command::new("pgrep").args(["-P", &child.id().to_string()]).output();
-    let of_threads = of_threads.map(|output| support::text(&output.stdout)).unwrap_or_default();
-    for child in children.split_whitespace().chain(of_threads.split_whitespace()) {
+fn kill_child(site: &mut Site, random: &mut Random) {
+    let worker = one(&site.workers, random);
+    let Some(process) = worker.id() else { return };
+    site.kills.push(Kill { process, at: SystemTime::now() });
+    for child in worker.children() {
         signal(child, "KILL");
     }
 }
 
-async fn stop(process: &mut Process) {
-    let Some(child) = &process.child else { return };
-    let id = child.id().to_string();
-    signal(&id, "STOP");
+async fn stop(process: &Process) {
+    process.signal("STOP");
     tokio::time::sleep(STOPPED).await;
-    signal(&id, "CONT");
+    process.signal("CONT");
 }
 
 fn redis(site: &Site, command: &[&str]) {
@@ -152,19 +164,39 @@ fn trouble(site: &Site, kind: Kind, times: u64) {
     site.s3.trouble(vec![Trouble::new(kind, times)]);
 }
 
-/// Damages a blob that some outcome names: what was imported nobody can make again.
-async fn spoil_blob(site: &mut Site, random: &mut Random, fault: Fault) {
-    let Ok(known) = site.store.known().await else { return };
-    let mut keys: Vec<_> = known.outcomes.into_keys().collect();
+/// The store has no room for what is put.
+fn fill_store(site: &Site, times: u64) {
+    let puts = Trouble { method: Some("PUT".parse().unwrap()), ..Trouble::new(Kind::Full, times) };
+    site.s3.trouble(vec![puts]);
+}
+
+/// A worker's disk is full for a while.
+async fn fill_disk(site: &Site, random: &mut Random) {
+    let with_disks: Vec<&Process> = site.workers.iter().filter(|worker| worker.disk.is_some()).collect();
+    let at = usize::try_from(random.below(with_disks.len() as u64)).unwrap();
+    let filler = with_disks[at].fill_disk();
+    tokio::time::sleep(Duration::from_millis(2_000 + random.below(3_000))).await;
+    // The disk is gone if the worker is.
+    let _ = filler.map(std::fs::remove_file);
+}
+
+/// Damages a blob that some outcome names, but for what was imported: nobody can make that again.
+async fn spoil_blob(site: &Site, random: &mut Random, fault: Fault) {
+    let known = site.records.known().await.unwrap();
+    let mut names = Vec::new();
+    let mut keys: Vec<_> = known.outcomes.keys().copied().collect();
     keys.sort();
-    if keys.is_empty() {
+    for key in keys {
+        let Ok(Some(outcome)) = site.records.outcome(key).await else { continue };
+        if outcome.provenance.host != "imported" {
+            names.extend(outcome.produced.artifact.first().map(|item| item.blob.to_string()));
+        }
+    }
+    if names.is_empty() {
         return;
     }
-    let key = random.of(&keys);
-    let Ok(Some(outcome)) = site.store.outcome(key).await else { return };
-    let Some(item) = outcome.produced.artifact.first() else { return };
-    let name = item.blob.to_string();
-    let path: PathBuf = site.s3.bucket().join("sweeps/blobs").join(&name[..2]).join(&name);
+    let name = &names[usize::try_from(random.below(names.len() as u64)).unwrap()];
+    let path: PathBuf = site.s3.bucket().join("sweeps/blobs").join(&name[..2]).join(name);
     let Ok(mut bytes) = std::fs::read(&path) else { return };
     if fault == DeleteBlob {
         let _ = std::fs::remove_file(&path);

@@ -12,7 +12,7 @@ use bitsweep_proto::wire::{self, FromChild, MESSAGE_LIMIT, ToChild, WireError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::device::{DEVICE_VARIABLE, Device};
 use crate::error::{WorkerError, with_causes};
@@ -72,7 +72,7 @@ impl Child {
     /// is the child.
     pub(crate) async fn start(program: &ChildProgram, device: &Device) -> Result<(Self, Profiles), WorkerError> {
         let failed = |message: String| WorkerError::Child { message };
-        let threads = program.threads.to_string();
+        let (threads, begin) = (program.threads.to_string(), Instant::now());
         let mut process = Command::new(&program.program)
             .args(&program.args)
             // Results must not depend on how wide a library likes to run; our own loops take `threads`.
@@ -95,7 +95,10 @@ impl Child {
         let hello = timeout(HELLO_LIMIT, from.recv()).await;
         let mut child = Self { process, pid, to, from, said };
         match hello {
-            Ok(Some(Ok(FromChild::Hello { profiles }))) => Ok((child, profiles)),
+            Ok(Some(Ok(FromChild::Hello { profiles }))) => {
+                tracing::info!(pid, seconds = begin.elapsed().as_secs_f64(), "a child is ready");
+                Ok((child, profiles))
+            }
             Ok(Some(Ok(other))) => Err(failed(child.kill_for(format!("it greets with {other:?}")).await)),
             Ok(Some(Err(error))) => Err(failed(child.kill_for(with_causes(&error)).await)),
             Ok(None) => Err(failed(child.how_it_ended().await)),

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::{TryStreamExt, stream};
@@ -49,6 +49,8 @@ pub struct Trouble {
 pub enum Kind {
     /// Status 503, `SlowDown`; nothing is done.
     Overloaded,
+    /// Status 507, as MinIO says that its disks are full; nothing is done.
+    Full,
     /// Status 409, as S3 says it while another put to the name is under way; nothing is done.
     Conflict,
     /// It is done, and the connection closes without an answer.
@@ -73,6 +75,15 @@ impl Trouble {
     }
 }
 
+/// An object that was put, and when that was done, whether or not anybody heard of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// The name in the bucket, as it stands in the address.
+    pub name: String,
+    /// From then on every look finds it.
+    pub at: SystemTime,
+}
+
 /// The server. It and its content are gone when dropped.
 #[derive(Debug)]
 pub struct S3Server {
@@ -93,6 +104,8 @@ struct Shared {
     troubles: Mutex<Vec<Trouble>>,
     /// The last requests, as `GET /bucket/prefix/…`.
     requests: Mutex<VecDeque<String>>,
+    /// All that was put, in that order.
+    puts: Mutex<Vec<Put>>,
     /// The folder behind it looks, then writes: one at a time, or two could both be first.
     conditional: tokio::sync::Mutex<()>,
 }
@@ -190,6 +203,11 @@ impl S3Server {
     pub fn take_requests(&self) -> Vec<String> {
         lock(&self.shared.requests).drain(..).collect()
     }
+
+    /// What was put since this was last asked, in that order. A put-if-absent that came second is not among it.
+    pub fn take_puts(&self) -> Vec<Put> {
+        std::mem::take(&mut lock(&self.shared.puts))
+    }
 }
 
 impl Drop for S3Server {
@@ -249,6 +267,7 @@ impl Shared {
         match trouble {
             None => self.carry_out(service, request).await,
             Some(Kind::Overloaded) => Ok(refusal(StatusCode::SERVICE_UNAVAILABLE, "SlowDown")),
+            Some(Kind::Full) => Ok(refusal(StatusCode::INSUFFICIENT_STORAGE, "XMinioStorageFull")),
             Some(Kind::Conflict) => Ok(refusal(StatusCode::CONFLICT, "ConditionalRequestConflict")),
             Some(Kind::Silent) => std::future::pending().await,
             Some(Kind::Slow(pause)) => {
@@ -266,8 +285,14 @@ impl Shared {
     async fn carry_out(&self, service: &S3Service, request: Request<Incoming>) -> Result<Response<Body>, Lost> {
         let conditional = request.headers().contains_key(hyper::header::IF_NONE_MATCH);
         let _one = if conditional { Some(self.conditional.lock().await) } else { None };
+        let name = (request.method() == Method::PUT).then(|| request.uri().path().to_owned());
         let answer: Result<Response<Body>, HttpError> = service.call(request.map(Body::from)).await;
-        answer.map_err(|_| Lost)
+        let answer = answer.map_err(|_| Lost)?;
+        if let Some(name) = name.filter(|_| answer.status().is_success()) {
+            let name = name.strip_prefix(&format!("/{BUCKET}/")).unwrap_or(&name).to_owned();
+            lock(&self.puts).push(Put { name, at: SystemTime::now() });
+        }
+        Ok(answer)
     }
 }
 

@@ -88,6 +88,8 @@ async fn outcomes_are_revoked_and_made_again(store: &Store) {
     for reason in ["lost", "lost again"] {
         store.revoke(key, 0, reason).await.unwrap();
     }
+    let [end] = store.attempts(key).await.unwrap().ends.try_into().expect("what it took stays on record");
+    assert_eq!((end.attempt, end.verdict, end.cost), (first.attempt.clone(), Verdict::Committed, first.cost));
     assert_eq!(store.revocation(key, 0).await.unwrap().as_deref(), Some("lost"));
     assert_eq!(store.revocation(key, 1).await.unwrap(), None);
     assert_eq!(store.outcome(key).await.unwrap(), None);

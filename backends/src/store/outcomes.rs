@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::io;
 
+use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Verdict};
+use bitsweep_proto::outcome::Rates;
 use bitsweep_proto::{JobKey, Outcome};
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -136,7 +138,19 @@ impl Store {
     }
 
     /// Puts on record that this outcome no longer counts, for what it names is lost. Idempotent: the first reason stays.
+    ///
+    /// What its attempt took was on record by this outcome alone. It was taken all the same: so the attempt's end is put
+    /// first, and its start where it was too short to have one, and whoever adds up costs from the records comes to the
+    /// same sum as before.
     pub async fn revoke(&self, key: JobKey, generation: u32, reason: &str) -> Result<(), BackendError> {
+        match self.outcome_at(key, generation).await {
+            Ok(Some(outcome)) => {
+                self.put_attempt_start(&start_of(&outcome)).await?;
+                self.put_attempt_end(&end_of(outcome)).await?;
+            }
+            Ok(None) | Err(BackendError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
         let record = Revocation { version: REVOCATION_VERSION, key, generation, reason: reason.to_owned() };
         self.create_noted(&layout::generation(REVOKED, key, generation), &record).await.map(|_| ())
     }
@@ -196,6 +210,35 @@ impl Store {
             Ok(seen)
         })
         .await
+    }
+}
+
+/// The start of the attempt that committed this outcome, as far as that tells.
+fn start_of(outcome: &Outcome) -> AttemptStart {
+    AttemptStart {
+        version: ATTEMPT_VERSION,
+        attempt: outcome.attempt.clone(),
+        key: outcome.key,
+        generation: outcome.generation,
+        host: outcome.provenance.host.clone(),
+        process: 0,
+        started_at: outcome.provenance.committed_at.saturating_sub(outcome.cost.seconds as u64),
+        checkpoints_found: 0,
+        device: String::new(),
+        rates: Rates::default(),
+    }
+}
+
+/// The end of the attempt that committed this outcome.
+fn end_of(outcome: Outcome) -> AttemptEnd {
+    AttemptEnd {
+        version: ATTEMPT_VERSION,
+        attempt: outcome.attempt,
+        key: outcome.key,
+        ended_at: outcome.provenance.committed_at,
+        checkpoints_made: 0,
+        verdict: Verdict::Committed,
+        cost: outcome.cost,
     }
 }
 
