@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bitsweep_backends::conformance::s3::Put;
 use bitsweep_backends::store::Attempts;
-use bitsweep_proto::attempt::{AttemptStart, Verdict};
+use bitsweep_proto::attempt::{AttemptEnd, AttemptStart, Verdict};
 use bitsweep_proto::{JobKey, Kind, Nonce};
 
 use crate::figures::Seconds;
@@ -20,7 +20,8 @@ pub(crate) struct Report {
     /// Attempts by how they ended.
     pub(crate) ends: BTreeMap<&'static str, usize>,
     pub(crate) revoked: usize,
-    /// For each attempt that had looked for the outcome before another committed: how long it went on after that.
+    /// For each attempt that had looked for the outcome before another committed: how long it went on after that, until it
+    /// had put its end on record.
     pub(crate) overtaken: Seconds,
     /// From a kill back to the last checkpoint that was kept, or to the start: what embeddings lost.
     pub(crate) lost_with_checkpoints: Seconds,
@@ -79,8 +80,7 @@ pub(crate) async fn check(site: &Site, sweeps: &Sweeps) -> Report {
     let times = Times::of(site.s3.take_puts());
     let known = site.records.known().await.unwrap();
     let all = site.records.all_attempts().await.unwrap();
-    let kinds: HashMap<JobKey, Kind> =
-        sweeps.all.iter().flat_map(|sweep| &sweep.plan.jobs).map(|job| (job.key, job.spec.kind())).collect();
+    let kinds = sweeps.kinds();
     let needed: BTreeSet<JobKey> = sweeps.sound().flat_map(|sweep| sweep.needed()).collect();
     for key in needed {
         report.jobs += 1;
@@ -125,7 +125,9 @@ async fn check_generation(
         if !by_it && start.process != 0 {
             let began = UNIX_EPOCH + Duration::from_secs(start.started_at);
             assert!(began <= committed, "{key}: attempt {} began after the commit of {generation}", start.attempt);
-            if let Some(ended) = times.ends.get(&start.attempt).filter(|ended| **ended > committed) {
+            // The end of one that vanished says when that was noticed.
+            let told = end.is_some_and(|end| !has_vanished(end));
+            if let Some(ended) = times.ends.get(&start.attempt).filter(|ended| told && **ended > committed) {
                 report.overtaken.between(committed, *ended);
             }
         }
@@ -133,7 +135,7 @@ async fn check_generation(
             _ if by_it => "committed",
             Some(Verdict::Failed { message, .. }) => panic!("{key} failed: {message}"),
             Some(Verdict::Infrastructure { .. }) if start.process == 0 => "vanished without a start",
-            Some(Verdict::Infrastructure { message }) if message.contains("vanished") => "vanished",
+            Some(Verdict::Infrastructure { .. }) if end.is_some_and(has_vanished) => "vanished",
             Some(Verdict::Infrastructure { .. }) => "infrastructure",
             Some(Verdict::Broke { message }) => {
                 assert!(message.starts_with("ended by SIGKILL"), "{key} broke its process: {message}");
@@ -146,6 +148,10 @@ async fn check_generation(
         };
         *report.ends.entry(how).or_default() += 1;
     }
+}
+
+fn has_vanished(end: &AttemptEnd) -> bool {
+    matches!(&end.verdict, Verdict::Infrastructure { message } if message.contains("vanished"))
 }
 
 /// An attempt finds all checkpoints that were kept before it began.
@@ -199,9 +205,7 @@ fn measure_kills(
                 };
                 lost.between(last, kill.at);
                 let end = attempts.ends.iter().find(|end| end.attempt == start.attempt);
-                if let (Some(ended), Some(end)) = (ended, end)
-                    && matches!(&end.verdict, Verdict::Infrastructure { message } if message.contains("vanished"))
-                {
+                if let (Some(ended), true) = (ended, end.is_some_and(has_vanished)) {
                     report.detection.between(kill.at, *ended);
                 }
             }

@@ -5,11 +5,13 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use bitsweep_backends::conformance::s3::{Kind, Trouble};
+use bitsweep_proto::attempt::AttemptStart;
 
 use crate::process::{Process, signal};
 use crate::site::{Kill, Site};
 use crate::support;
 use crate::support::random::Random;
+use crate::sweeps::Sweeps;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
@@ -83,10 +85,10 @@ impl Fault {
 /// Longer than a lease.
 const STOPPED: Duration = Duration::from_millis(4_500);
 
-pub(crate) async fn inflict(fault: Fault, site: &mut Site, random: &mut Random) {
+pub(crate) async fn inflict(fault: Fault, site: &mut Site, sweeps: &Sweeps, random: &mut Random) {
     match fault {
-        KillWorker => kill_worker(site, random),
-        KillChild => kill_child(site, random),
+        KillWorker => kill_worker(site, sweeps, random).await,
+        KillChild => kill_child(site, sweeps, random).await,
         KillCoordinator => one(&site.coordinators, random).signal("KILL"),
         TerminateWorker => one(&site.workers, random).signal("TERM"),
         StopWorker => stop(one(&site.workers, random)).await,
@@ -101,7 +103,7 @@ pub(crate) async fn inflict(fault: Fault, site: &mut Site, random: &mut Random) 
         StoreLosesAnswers => trouble(site, Kind::AnswerLost, 2 + random.below(5)),
         StoreFull => fill_store(site, 2 + random.below(5)),
         DiskFull => fill_disk(site, random).await,
-        CorruptBlob | DeleteBlob => spoil_blob(site, random, fault).await,
+        CorruptBlob | DeleteBlob => spoil_blob(site, sweeps, random, fault).await,
     }
 }
 
@@ -110,19 +112,39 @@ fn one<'a>(processes: &'a [Process], random: &mut Random) -> &'a Process {
     &processes[at]
 }
 
-fn kill_worker(site: &mut Site, random: &mut Random) {
-    let Some(process) = one(&site.workers, random).id() else { return };
+async fn kill_worker(site: &mut Site, sweeps: &Sweeps, random: &mut Random) {
+    let Some(process) = victim(site, sweeps, random).await.id() else { return };
     site.kills.push(Kill { process, at: SystemTime::now() });
     signal(process, "KILL");
 }
 
-fn kill_child(site: &mut Site, random: &mut Random) {
-    let worker = one(&site.workers, random);
-    let Some(process) = worker.id() else { return };
+async fn kill_child(site: &mut Site, sweeps: &Sweeps, random: &mut Random) {
+    let worker = victim(site, sweeps, random).await;
+    let (Some(process), children) = (worker.id(), worker.children()) else { return };
     site.kills.push(Kill { process, at: SystemTime::now() });
-    for child in worker.children() {
+    for child in children {
         signal(child, "KILL");
     }
+}
+
+/// A worker at work, where there is one; every other time one that embeds, for that is where a kill costs most.
+async fn victim<'a>(site: &'a Site, sweeps: &Sweeps, random: &mut Random) -> &'a Process {
+    let (kinds, known) = (sweeps.kinds(), site.records.known().await.unwrap());
+    let (mut at_work, mut embedding) = (Vec::new(), Vec::new());
+    for (key, attempts) in site.records.all_attempts().await.unwrap() {
+        let open = |start: &&AttemptStart| !attempts.ends.iter().any(|end| end.attempt == start.attempt);
+        for start in attempts.starts.iter().filter(open).filter(|_| !known.outcomes.contains_key(&key)) {
+            let Some(at) = site.workers.iter().position(|worker| worker.id() == Some(start.process)) else { continue };
+            at_work.push(at);
+            if kinds.get(&key) == Some(&bitsweep_proto::Kind::Embed) {
+                embedding.push(at);
+            }
+        }
+    }
+    if embedding.is_empty() || random.below(2) == 0 {
+        embedding = at_work;
+    }
+    if embedding.is_empty() { one(&site.workers, random) } else { &site.workers[random.of(&embedding)] }
 }
 
 async fn stop(process: &Process) {
@@ -154,10 +176,9 @@ async fn roll_back(site: &mut Site, random: &mut Random) {
 }
 
 async fn delete_queues(site: &Site) {
-    let queues = site.rabbit.ctl(&["--quiet", "list_queues", "name"]).await;
-    for queue in queues.lines().map(str::trim).filter(|name| name.starts_with("bitsweep.")) {
-        site.rabbit.ctl(&["delete_queue", queue]).await;
-    }
+    // All at once: each call of rabbitmqctl takes seconds to start.
+    let delete = "[rabbit_amqqueue:delete(Q, false, false, <<\"chaos\">>) || Q <- rabbit_amqqueue:list(<<\"/\">>)].";
+    site.rabbit.ctl(&["eval", delete]).await;
 }
 
 fn trouble(site: &Site, kind: Kind, times: u64) {
@@ -180,18 +201,21 @@ async fn fill_disk(site: &Site, random: &mut Random) {
     let _ = filler.map(std::fs::remove_file);
 }
 
-/// Damages a blob that some outcome names, but for what was imported: nobody can make that again.
-async fn spoil_blob(site: &Site, random: &mut Random, fault: Fault) {
+/// Damages a blob of an outcome that a job still has to read; of any, where there is none. But nothing that was imported:
+/// nobody can make that again.
+async fn spoil_blob(site: &Site, sweeps: &Sweeps, random: &mut Random, fault: Fault) {
     let known = site.records.known().await.unwrap();
-    let mut names = Vec::new();
-    let mut keys: Vec<_> = known.outcomes.keys().copied().collect();
-    keys.sort();
-    for key in keys {
-        let Ok(Some(outcome)) = site.records.outcome(key).await else { continue };
+    let awaited = sweeps.inputs_of_open_jobs(&known);
+    let (mut wanted, mut others) = (Vec::new(), Vec::new());
+    for key in known.outcomes.keys() {
+        let Ok(Some(outcome)) = site.records.outcome(*key).await else { continue };
+        let Some(item) = outcome.produced.artifact.first() else { continue };
         if outcome.provenance.host != "imported" {
-            names.extend(outcome.produced.artifact.first().map(|item| item.blob.to_string()));
+            if awaited.contains(key) { &mut wanted } else { &mut others }.push(item.blob.to_string());
         }
     }
+    let mut names = if wanted.is_empty() { others } else { wanted };
+    names.sort();
     if names.is_empty() {
         return;
     }

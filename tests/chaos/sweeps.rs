@@ -1,20 +1,22 @@
 //! The sweeps of a run, and the tables that they have to give.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::time::{Duration, Instant};
 
 use bitsweep_backends::Store;
+use bitsweep_backends::store::Known;
 use bitsweep_models::tiny::{TinyModel, write_tiny_model};
-use bitsweep_proto::{JobKey, Plan, SweepId};
+use bitsweep_proto::plan::From;
+use bitsweep_proto::{JobKey, Kind, Plan, SweepId};
 use serde_json::{Value, json};
 
 use crate::scifact::Vectors;
 use crate::site::Site;
 use crate::support::{Bench, repository, text};
 
-/// Documents of the sweep that embeds: two shards of eight checkpoints each.
-const DOCUMENTS: usize = 2_048;
+/// Documents of the sweep that embeds: two shards, of eight checkpoints and of four.
+const DOCUMENTS: usize = 1_536;
 /// Tokens of a text that needs more memory than workers allow: its attention alone takes four times 5,000² numbers.
 const GREEDY_TOKENS: usize = 5_000;
 
@@ -77,6 +79,26 @@ impl Sweeps {
         self.all.iter().filter(|sweep| sweep.family == Family::Poison)
     }
 
+    /// What each job is.
+    pub(crate) fn kinds(&self) -> HashMap<JobKey, Kind> {
+        self.all.iter().flat_map(|sweep| &sweep.plan.jobs).map(|job| (job.key, job.spec.kind())).collect()
+    }
+
+    /// The jobs whose outcomes are to be read by jobs that are not done.
+    pub(crate) fn inputs_of_open_jobs(&self, known: &Known) -> BTreeSet<JobKey> {
+        let mut found = BTreeSet::new();
+        for sweep in self.sound() {
+            let (jobs, needed) = (&sweep.plan.jobs, sweep.needed());
+            let open = jobs.iter().filter(|job| needed.contains(&job.key) && !known.outcomes.contains_key(&job.key));
+            for input in open.flat_map(|job| &job.inputs) {
+                if let From::Job(other) = input.from {
+                    found.insert(jobs[other as usize].key);
+                }
+            }
+        }
+        found
+    }
+
     /// Submits one of each family, with jobs that no round before had.
     pub(crate) async fn submit_round(&mut self, site: &mut Site) {
         let round = self.rounds;
@@ -98,7 +120,7 @@ impl Sweeps {
             write_long(&site.bench);
         }
         let seed = round as u64 + 1;
-        let model = TinyModel { dim: 128, layers: 6, seed, ..TinyModel::default() };
+        let model = TinyModel { dim: 128, layers: 4, seed, ..TinyModel::default() };
         write_tiny_model(&site.bench.path(&format!("tiny-{round}")), &model).unwrap();
         let codecs = "[float32, int8, { binary: { bits: [64, 128], seeds: 6 } }, { pq: { bytes: 8 } }]";
         let sources = (format!("file:tiny-{round}"), "file:shards".to_owned());
