@@ -78,7 +78,7 @@ impl Lead {
     /// Where a job became done by an event, it is told and counted.
     pub(super) fn note_commit(&mut self, commit: Commit) {
         let Commit { key, fact, before } = commit;
-        self.signs.committed(key, |attempt| Mark::of(attempt) == fact.attempt);
+        self.signs.over(key, |attempt| Mark::of(attempt) == fact.attempt);
         if before == Some(JobState::Done) || self.state.job_state(&key) != Some(JobState::Done) {
             return;
         }

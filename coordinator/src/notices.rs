@@ -36,7 +36,12 @@ impl Lead {
             Notice::Claimed { key, attempt } => self.hear_sign((key, attempt), None),
             Notice::Progress { key, attempt, done, total } => self.hear_sign((key, attempt), Some((done, total))),
             Notice::Adopted { key, generation } => self.look(Look::Outcome { generation: Some(generation) }, key),
-            Notice::Ended(ended) => self.look(Look::History, ended.key),
+            Notice::Ended(ended) => {
+                // One that gave up its claim before it did anything leaves no record, and has not vanished. If there is
+                // one, the look finds it.
+                self.signs.over(ended.key, |attempt| *attempt == ended.attempt);
+                self.look(Look::History, ended.key);
+            }
             Notice::Expired { key, attempt } => {
                 self.hands.metrics.expiries.inc();
                 let heard_at = self.signs.of(&key, Some(&attempt)).map_or_else(vanished::now, |sign| sign.first_at);
@@ -127,7 +132,7 @@ impl Lead {
                 self.signs.on_record(key, opened.into_iter(), attempts.ends.iter().map(|end| &end.attempt));
                 if let Look::Close { attempt, .. } = &look {
                     // It has an end now, or it is the one that committed, which puts none.
-                    self.signs.committed(key, |other| other == attempt);
+                    self.signs.over(key, |other| other == attempt);
                 }
                 let history = History::of(&attempts.starts, &attempts.ends);
                 self.push(Event::History { key, history });

@@ -74,8 +74,8 @@ impl Signs {
         }
     }
 
-    /// The attempt has committed the outcome: it is over, whether or not it says so.
-    pub(crate) fn committed(&mut self, key: JobKey, by: impl Fn(&Nonce) -> bool) {
+    /// These attempts are over, whether or not a record of theirs says so.
+    pub(crate) fn over(&mut self, key: JobKey, by: impl Fn(&Nonce) -> bool) {
         if let Some(signs) = self.open.get_mut(&key) {
             signs.retain(|sign| !by(&sign.attempt));
             if signs.is_empty() {
@@ -142,7 +142,7 @@ mod tests {
         assert!(signs.silent(start + 2 * PATIENCE, PATIENCE).is_empty());
         assert_eq!(signs.of(&key, Some(&b)).unwrap().units, (1, 2));
         signs.on_record(key, std::iter::empty(), [&a].into_iter());
-        signs.committed(key, |attempt| *attempt == b);
+        signs.over(key, |attempt| *attempt == b);
         assert_eq!(signs.jobs().count(), 0);
     }
 }

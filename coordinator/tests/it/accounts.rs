@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bitsweep_backends::conformance::samples;
 use bitsweep_backends::store::Attempts;
 use bitsweep_coordinator::{SweepState, What};
 use bitsweep_proto::Action;
@@ -132,6 +133,30 @@ async fn one_that_vanished_while_it_made_a_later_generation_counts_for_that() {
     let attempts = world.services.store.attempts(key).await.unwrap();
     let vanished: Vec<_> = attempts.starts.iter().filter(|start| start.host == "unknown").collect();
     assert_eq!((vanished.len(), vanished[0].generation), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_did_nothing_has_not_vanished() {
+    let world = World::new().await;
+    let mut coordinator = world.coordinator();
+    let patient = 6 * world.settings.lease;
+    let script = move |_, tried| match tried {
+        0 | 1 => Deed::Release,
+        _ => Deed::Commit(patient),
+    };
+    let shop = Arc::new(world.shop(Arc::new(script)));
+    let plan = flat("a", 0..2);
+    let [released, done] = [0, 1].map(|job: usize| plan.jobs[job].key);
+    let sweep = coordinator.desk.submit(plan).await.unwrap();
+    // Whoever claims the second job finds it done.
+    world.services.store.put_outcome(&samples::outcome(done, 0, 7, samples::digest(1))).await.unwrap();
+    let _workers = Workers::start(&shop, 2);
+    assert_eq!(coordinator.finishes(sweep).await, (2, 0, 0));
+    tokio::time::sleep(patient).await;
+    let attempts = world.services.store.attempts(released).await.unwrap();
+    assert_eq!((attempts.starts.len(), attempts.ends.len()), (1, 1), "{attempts:?}");
+    assert_eq!(attempts.ends[0].verdict, Verdict::Committed);
+    assert_eq!(world.services.store.attempts(done).await.unwrap(), Attempts::default());
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,8 @@ pub(crate) enum Deed {
     End(Verdict),
     /// Is gone without a word, machine and all, before it puts anything on record.
     VanishBefore,
+    /// Gives its claim up before it puts anything on record.
+    Release,
     /// Is gone without a word after its start is on record.
     Vanish,
     /// Commits at once, so that its outcome is all that it puts on record, and is gone before it tells anybody.
@@ -186,9 +188,13 @@ async fn attempt_on(shop: &Shop, work: &Work, attempt: Nonce) {
         shop.note(Did::Vanished(noop.number));
         return std::future::pending().await;
     }
+    if deed == Deed::Release {
+        let (key, verdict) = (work.key, Verdict::Preempted);
+        return shop.ledger.end(&Ended { key, attempt, verdict, checkpoints_made: 0 }).await.unwrap();
+    }
     shop.store.put_attempt_start(&start(shop, work, &attempt)).await.unwrap();
     match deed {
-        Deed::VanishBefore | Deed::CommitAndVanish | Deed::Vanish => std::future::pending().await,
+        Deed::VanishBefore | Deed::CommitAndVanish | Deed::Release | Deed::Vanish => std::future::pending().await,
         Deed::Commit(after) => {
             let wanted = keep_lease(shop, work, &attempt, after).await;
             if wanted {
