@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bitsweep_backends::{InProcessLedger, InProcessQueue, Ledger, Queue, Store};
+use bitsweep_backends::{InProcessLedger, InProcessQueue, Ledger, Queue, Store, StoreLock};
 use bitsweep_coordinator::{Embedded, End, Observer};
 use bitsweep_proto::{Plan, SweepId};
 use bitsweep_worker::{ChildProgram, Settings, Worker, WorkerError, WorkerMetrics};
@@ -32,7 +32,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let (manifest, text) = prepare::read_manifest(&args.manifest)?;
     let stop = stop_on_signals()?;
     let store = sweep::open_or_make(&sweep::store_place(&args.store, Some(&args.manifest))).await?;
-    let lock = store.lock()?;
+    let lock = Arc::new(store.lock()?);
     let scratch = sweep::scratch(Some(&store));
     let settings = settings(&args, &scratch)?;
     let source = prepare::Source { path: &args.manifest, manifest, text, scratch: scratch.join("downloads") };
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     };
     let mut bars = RunBars::new(args.quiet);
-    let end = drive((&plan, &store), settings, stop, &mut bars).await?;
+    let end = drive((&plan, &store, &lock), settings, stop, &mut bars).await?;
     drop(bars);
     let found = Found { place: Place::Store(store), id, plan: Arc::unwrap_or_clone(plan) };
     let exit = finish(&args, &found, &end).await?;
@@ -108,7 +108,7 @@ fn stop_on_signals() -> Result<watch::Receiver<bool>, Failure> {
 
 /// Scheduler and worker side by side until one of them is done; then the other is stopped.
 async fn drive(
-    (plan, store): (&Arc<Plan>, &Store),
+    (plan, store, lock): (&Arc<Plan>, &Store, &Arc<StoreLock>),
     settings: Settings,
     stop: watch::Receiver<bool>,
     observer: &mut dyn Observer,
@@ -127,7 +127,8 @@ async fn drive(
         stop: told,
     };
     let mut working = tokio::spawn(worker.run());
-    let embedded = Embedded { plan: plan.clone(), store: store.clone(), queue, ledger, slots, stop };
+    let (plan, store, lock) = (Arc::clone(plan), store.clone(), Arc::clone(lock));
+    let embedded = Embedded { plan, store, queue, ledger, lock, slots, stop };
     let driving = embedded.drive(begin, observer);
     tokio::select! {
         end = driving => {

@@ -1,13 +1,12 @@
 //! `bitsweep status`: how far a sweep is, what failed and why.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use bitsweep_backends::Store;
 use bitsweep_coordinator::api::types::SweepStatus;
-use bitsweep_proto::outcome::Cost;
-use bitsweep_proto::plan::{From, PlannedCell};
-use bitsweep_proto::{JobKey, Kind, Plan, SweepId};
+use bitsweep_coordinator::picture::{Picture, PictureFailure};
+use bitsweep_proto::SweepId;
+use bitsweep_proto::plan::PlannedCell;
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
@@ -25,8 +24,8 @@ pub(crate) async fn status(args: StatusArgs) -> Result<Exit, Failure> {
     let manifest = sweep::manifest_of(args.sweep.sweep.as_deref())?;
     match sweep::place(&args.sweep.place, manifest).await? {
         Place::Store(store) => {
-            let (id, plan) = sweep::in_store(&store, (manifest, args.sweep.sweep.as_deref())).await?;
-            in_store(&store, (id, &plan), args.json).await
+            let id = sweep::id_in_store(&store, (manifest, args.sweep.sweep.as_deref())).await?;
+            in_store(&store, id, args.json).await
         }
         Place::Api(client) => at_coordinator(&client, &args).await,
     }
@@ -40,27 +39,23 @@ async fn at_coordinator(client: &Client, args: &StatusArgs) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-async fn in_store(store: &Store, (id, plan): (SweepId, &Plan), as_json: bool) -> Result<Exit, Failure> {
-    let known = store.known().await?;
-    let summary = bitsweep_plan::summary(plan, &|key| known.outcomes.contains_key(key));
-    let failures = failures(store, plan).await?;
+async fn in_store(store: &Store, id: SweepId, as_json: bool) -> Result<Exit, Failure> {
     let running = store.holder();
-    let done: u64 = summary.matrix.iter().map(|count| count.done).sum();
-    let costs = costs(store, plan).await?;
+    let Picture { name, cells, cells_done: done, kinds, matrix, costs, failures, .. } = picture(store, &id).await?;
     if as_json {
-        let failures: Vec<_> = failures.iter().map(|(key, failure)| json!({ "key": key, "job": failure.job, "cells": failure.cells, "reason": failure.reason })).collect();
+        let failures: Vec<_> = failures.iter().map(|failure| json!({ "key": failure.key, "job": label(&failure.spec), "cells": needed_by(failure), "reason": failure.reason })).collect();
         let value = json!({
-            "sweep": id, "name": plan.name, "cells": plan.cells.len(), "cells_done": done, "jobs": summary.kinds, "costs": costs,
-            "matrix": summary.matrix, "failed": failures, "running": running,
+            "sweep": id, "name": name, "cells": cells, "cells_done": done, "jobs": kinds, "costs": costs,
+            "matrix": matrix, "failed": failures, "running": running,
         });
         out(&format!("{value:#}\n"))?;
         return Ok(Exit::Done);
     }
-    let cells = print::count(plan.cells.len(), "cell", "cells");
-    let mut text = format!("sweep {} ({}): {done} of {cells} done\n", plan.name, id.0.short());
+    let counted = print::count(cells as usize, "cell", "cells");
+    let mut text = format!("sweep {name} ({}): {done} of {counted} done\n", id.0.short());
     match running {
         Some(holder) => text += &format!("the store is in use: {holder}\n"),
-        None if (done as usize) == plan.cells.len() => {}
+        None if done == cells => {}
         None if failures.is_empty() => text += "not running; `bitsweep run` continues it\n",
         None => {
             text += "not running; what failed will fail again until its cause is mended, `bitsweep run` continues the rest\n"
@@ -68,7 +63,7 @@ async fn in_store(store: &Store, (id, plan): (SweepId, &Plan), as_json: bool) ->
     }
     let header = ["jobs", "all", "done", "open", "seconds", "CPU seconds", "peak memory"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
-    for count in &summary.kinds {
+    for count in &kinds {
         let cost = costs.get(&count.kind).copied().unwrap_or_default();
         let numbers = [count.total, count.done, count.to_run].map(|number| number.to_string());
         let costs =
@@ -76,14 +71,9 @@ async fn in_store(store: &Store, (id, plan): (SweepId, &Plan), as_json: bool) ->
         rows.push([vec![count.kind.name().to_owned()], numbers.to_vec(), costs.to_vec()].concat());
     }
     text += &format!("\n{}", print::columns(&rows));
-    for (key, failure) in &failures {
-        text += &format!(
-            "\nfailed: {} ({}), needed by {}: {}\n",
-            failure.job,
-            key.0.short(),
-            failure.cells,
-            failure.reason
-        );
+    for failure in &failures {
+        let (job, key) = (label(&failure.spec), failure.key.0.short());
+        text += &format!("\nfailed: {job} ({key}), needed by {}: {}\n", needed_by(failure), failure.reason);
     }
     out(&text)?;
     Ok(Exit::Done)
@@ -124,55 +114,22 @@ async fn all_at(client: &Client, as_json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What the committed attempts of each kind took: seconds added up over slots, the highest peak of memory.
-async fn costs(store: &Store, plan: &Plan) -> Result<BTreeMap<Kind, Cost>, Failure> {
-    let mut costs: BTreeMap<Kind, Cost> = BTreeMap::new();
-    for outcome in results::outcomes(store, plan, |_| true).await?.values() {
-        let cost = costs.entry(outcome.kind).or_default();
-        cost.seconds += outcome.cost.seconds;
-        cost.cpu_seconds += outcome.cost.cpu_seconds;
-        cost.peak_memory_bytes = cost.peak_memory_bytes.max(outcome.cost.peak_memory_bytes);
+/// How a sweep stands: from the index, else from all that is on record.
+async fn picture(store: &Store, id: &SweepId) -> Result<Picture, Failure> {
+    if let Some(picture) = Picture::indexed(store, id).await {
+        return Ok(picture);
     }
-    Ok(costs)
+    let plan = store.plan(id).await?;
+    let failed = bitsweep_coordinator::api::failed(store, &plan).await?;
+    let failed = failed.into_iter().map(|job| (job.key, job.reason)).collect();
+    Ok(Picture::of(&plan, &results::outcomes(store, &plan, |_| true).await?, failed))
 }
 
-/// A job that was given up in the last run.
-struct FailedJob {
-    /// What people call it.
-    job: String,
-    /// The cells that need it, in words.
-    cells: String,
-    /// What it said.
-    reason: String,
-}
-
-/// The jobs of `plan` without an outcome whose last attempt said that they cannot be done.
-async fn failures(store: &Store, plan: &Plan) -> Result<BTreeMap<JobKey, FailedJob>, Failure> {
-    let failed = bitsweep_coordinator::api::failed(store, plan).await?;
-    let mut reasons: BTreeMap<JobKey, String> = failed.into_iter().map(|job| (job.key, job.reason)).collect();
-    let mut failures = BTreeMap::new();
-    for (index, job) in (0..).zip(&plan.jobs) {
-        if let Some(reason) = reasons.remove(&job.key) {
-            let failure = FailedJob { job: label(&job.spec), cells: needed_by(plan, index), reason };
-            failures.insert(job.key, failure);
-        }
-    }
-    Ok(failures)
-}
-
-/// The first cell that needs a job, and how many others do. Jobs stand in the plan after their inputs, so one pass over
-/// the jobs behind it finds all that need it.
-fn needed_by(plan: &Plan, job: u32) -> String {
-    let mut needs = vec![false; plan.jobs.len()];
-    needs[job as usize] = true;
-    for index in job as usize + 1..plan.jobs.len() {
-        let inputs = &plan.jobs[index].inputs;
-        needs[index] = inputs.iter().any(|input| matches!(input.from, From::Job(other) if needs[other as usize]));
-    }
-    let mut cells = plan.cells.iter().filter(|planned| needs[planned.job as usize]).map(|planned| &planned.cell);
-    let Some(first) = cells.next() else { return "no cell".to_owned() };
-    match cells.count() {
-        0 => first.to_string(),
-        others => format!("{first} and {}", print::count(others, "other cell", "other cells")),
+/// The first cell that needs a job that failed, and how many others do.
+fn needed_by(failure: &PictureFailure) -> String {
+    match (&failure.first_cell, failure.other_cells) {
+        (None, _) => "no cell".to_owned(),
+        (Some(first), 0) => first.clone(),
+        (Some(first), others) => format!("{first} and {}", print::count(others as usize, "other cell", "other cells")),
     }
 }

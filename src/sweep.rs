@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bitsweep_backends::{BackendError, Store};
 use bitsweep_coordinator::api::types::{SweepLine, SweepsWanted};
-use bitsweep_proto::{Manifest, Plan, SweepId};
+use bitsweep_coordinator::picture::Picture;
+use bitsweep_proto::{Digest, Manifest, Plan, SweepId};
 
 use crate::cli::{PlaceArgs, StoreArg, SweepArg, SweepAt, ToArgs};
 use crate::exit::Failure;
@@ -124,7 +125,11 @@ pub(crate) fn scratch(store: Option<&Store>) -> PathBuf {
 pub(crate) async fn named(store: &Store, text: &str) -> Result<Vec<SweepId>, Failure> {
     let mut found = Vec::new();
     for id in store.sweeps_newest_first().await? {
-        if store.plan(&id).await.is_ok_and(|plan| plan.name == text) {
+        let name = match Picture::indexed(store, &id).await {
+            Some(picture) => Some(picture.name),
+            None => store.plan(&id).await.ok().map(|plan| plan.name),
+        };
+        if name.is_some_and(|name| name == text) {
             found.push(id);
         }
     }
@@ -158,25 +163,24 @@ pub(crate) fn manifest_of(text: Option<&str>) -> Result<Option<&Path>, Failure> 
     }
 }
 
-/// The sweep of a store that a manifest or a text names; the newest one where neither is given.
-pub(crate) async fn in_store(
+/// The sweep of a store that a manifest or a text names, with its plan; the newest one where neither is given.
+pub(crate) async fn in_store(store: &Store, wanted: (Option<&Path>, Option<&str>)) -> Result<(SweepId, Plan), Failure> {
+    let id = id_in_store(store, wanted).await?;
+    Ok((id, store.plan(&id).await?))
+}
+
+/// The id of that sweep. Where the store's index knows its sweeps, no plan is read.
+pub(crate) async fn id_in_store(
     store: &Store,
     (manifest, text): (Option<&Path>, Option<&str>),
-) -> Result<(SweepId, Plan), Failure> {
+) -> Result<SweepId, Failure> {
     match (manifest, text) {
         (Some(path), _) => of_manifest(store, path).await,
-        (None, Some(prefix)) => {
-            let id = named(store, prefix).await?[0];
-            Ok((id, store.plan(&id).await?))
-        }
-        (None, None) => {
-            let newest = store.newest_sweep().await?;
-            let id = newest.ok_or_else(|| {
-                let name = store.folder().map_or_else(String::new, |folder| format!(" {}", shown(folder)));
-                Failure::wrong(format!("the store{name} holds no sweep yet"))
-            })?;
-            Ok((id, store.plan(&id).await?))
-        }
+        (None, Some(prefix)) => Ok(named(store, prefix).await?[0]),
+        (None, None) => store.newest_sweep().await?.ok_or_else(|| {
+            let name = store.folder().map_or_else(String::new, |folder| format!(" {}", shown(folder)));
+            Failure::wrong(format!("the store{name} holds no sweep yet"))
+        }),
     }
 }
 
@@ -193,7 +197,7 @@ pub(crate) async fn at(client: &Client, text: Option<&str>) -> Result<SweepLine,
     let name = client.name();
     if let Some(path) = manifest_of(text)? {
         let (manifest, _) = crate::prepare::read_manifest(path)?;
-        let manifest = Some(manifest_digest(&manifest));
+        let manifest = Some(manifest_digest(&manifest).to_string());
         let found = client.sweeps(&SweepsWanted { manifest, ..wanted }).await?;
         let file = path.display();
         return found.items.into_iter().next().ok_or_else(|| {
@@ -234,28 +238,34 @@ pub(crate) async fn all_at(client: &Client, named: Option<&str>) -> Result<Vec<S
     }
 }
 
-fn manifest_digest(manifest: &Manifest) -> String {
-    bitsweep_coordinator::api::manifest_digest(manifest).to_string()
+fn manifest_digest(manifest: &Manifest) -> Digest {
+    bitsweep_coordinator::api::manifest_digest(manifest)
 }
 
 /// The newest plan made from a manifest that says the same. Any other of its name would be another sweep's results.
-async fn of_manifest(store: &Store, path: &Path) -> Result<(SweepId, Plan), Failure> {
+async fn of_manifest(store: &Store, path: &Path) -> Result<SweepId, Failure> {
     let (manifest, _) = crate::prepare::read_manifest(path)?;
     let file = path.display().to_string();
     let mut others = Vec::new();
     for id in store.sweeps_newest_first().await? {
-        let plan = match store.plan(&id).await {
-            Ok(plan) => plan,
-            Err(error @ BackendError::Damaged { .. }) => {
-                eprintln!("note: {error}");
-                continue;
-            }
-            Err(error) => return Err(error.into()),
+        let (is_it, name) = match Picture::indexed(store, &id).await {
+            Some(picture) => (picture.manifest == Some(manifest_digest(&manifest)), picture.name),
+            None => match store.plan(&id).await {
+                Ok(plan) => {
+                    let was = bitsweep_proto::manifest::read(&plan.manifest, &file);
+                    (was.is_ok_and(|was| was == manifest), plan.name)
+                }
+                Err(error @ BackendError::Damaged { .. }) => {
+                    eprintln!("note: {error}");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            },
         };
-        if bitsweep_proto::manifest::read(&plan.manifest, &file).is_ok_and(|was| was == manifest) {
-            return Ok((id, plan));
+        if is_it {
+            return Ok(id);
         }
-        others.push(format!("\n  {} {}", id.0.short(), plan.name));
+        others.push(format!("\n  {} {name}", id.0.short()));
     }
     Err(Failure::wrong(format!(
         "{file} was not run in this store as it is now: `bitsweep run {file}` runs it. What was run can be read by its id \

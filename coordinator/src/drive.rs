@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitsweep_backends::{BackendError, Ledger, Queue, Store};
+use bitsweep_backends::{BackendError, Ledger, Queue, Store, StoreLock};
 use bitsweep_plan::scheduler::JobState;
 use bitsweep_proto::{JobKey, Plan, SweepId};
 use tokio::sync::watch;
@@ -54,6 +54,8 @@ pub struct Embedded {
     pub queue: Arc<dyn Queue>,
     /// Where work is offered and notices come from. Nobody else leads it.
     pub ledger: Arc<dyn Ledger>,
+    /// The lock of the store, which keeps others from scheduling on it.
+    pub lock: Arc<StoreLock>,
     /// Jobs that can run at once.
     pub slots: usize,
     /// True (or closed) once it has to stop.
@@ -75,12 +77,14 @@ impl Embedded {
         let services = Services { store: self.store, queue: self.queue, ledger: self.ledger };
         let hands = Hands::new(services, settings, (health, metrics));
         let mut lead = Lead::new((me, Mode::Embedded { slots: self.slots }), hands, Arc::new(Archive::default()));
+        lead.keep_index(self.lock);
         // Attempts of before are not watched: those who made them are gone, or none of ours.
         lead.begin_with(Live { open: Vec::new(), ..begin.0 });
         loop {
             tell(&mut lead, observer);
             observer.standing(&Standing::of(&lead, &sweep));
-            if lead.sweeps.get(&sweep).is_some_and(|sweep| sweep.is_over) {
+            if lead.sweeps.is_over(&sweep) {
+                lead.paint_last(&sweep).await;
                 return Ok(end(&lead, &sweep, false));
             }
             tokio::select! {

@@ -25,6 +25,7 @@ use crate::lanes::Lanes;
 use crate::load::Live;
 use crate::lookups::Lookups;
 use crate::nonce::jittered;
+use crate::picture::Easel;
 use crate::signs::Signs;
 use crate::sweeps::Sweeps;
 use crate::view::News;
@@ -67,6 +68,8 @@ pub(crate) struct Lead {
     /// What those who watch have not heard.
     pub(super) news: Vec<News>,
     pub(super) lookups: Lookups,
+    /// Where the index is kept up.
+    pub(super) easel: Option<Easel>,
     pub(super) tasks: JoinSet<()>,
     pub(super) phase: Phase,
     /// Whether something was decided that nobody took in.
@@ -133,6 +136,7 @@ impl Lead {
             loading: HashMap::new(),
             news: Vec::new(),
             lookups: Lookups::default(),
+            easel: None,
             tasks,
             phase: Phase::Closing,
             missed: false,
@@ -316,6 +320,7 @@ impl Lead {
         if now >= self.timers.show {
             self.timers.show = now + settings.count_every;
             self.hands.metrics.show(&self.shown());
+            self.paint_all();
         }
     }
 

@@ -27,6 +27,7 @@ mod lookups;
 mod metrics;
 mod nonce;
 mod notices;
+pub mod picture;
 mod pulse;
 mod reconcile;
 mod service;

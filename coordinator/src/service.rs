@@ -122,6 +122,9 @@ impl Coordinator {
         let with = (health.clone(), Arc::clone(&self.metrics));
         let hands = Hands::new(self.services.clone(), self.settings, with);
         let mut lead = Lead::new((self.me.clone(), Mode::Service), hands, Arc::clone(&self.archive));
+        if let Some(lock) = &lock {
+            lead.keep_index(Arc::clone(lock));
+        }
         lead.begin();
         loop {
             let before = lead.phase;

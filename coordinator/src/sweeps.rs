@@ -92,6 +92,11 @@ impl Sweeps {
         self.0.get_mut(id)
     }
 
+    /// Whether the state says that nothing of it is left that could run.
+    pub(crate) fn is_over(&self, id: &SweepId) -> bool {
+        self.get(id).is_some_and(|sweep| sweep.is_over)
+    }
+
     pub(crate) fn ids(&self) -> impl Iterator<Item = SweepId> {
         self.0.keys().copied()
     }

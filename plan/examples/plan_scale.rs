@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bitsweep_plan::scheduler::{Effect, Event, Fact, Facts, Fingerprint, Mark, Settings, Spend, State, step};
+use bitsweep_plan::scheduler::{Effect, Event, Fact, Facts, Settings, Spend, State, step};
 use bitsweep_proto::lock::{DatasetCounts, LOCK_VERSION, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling};
 use bitsweep_proto::{Digest, Lock, Manifest, Plan, Profile, Profiles, SweepId};
 
@@ -45,14 +45,7 @@ fn schedule(plan: Plan) -> State {
     let (facts, controls) = (Facts::default(), Vec::new());
     let submitted = Event::Submitted { sweep, plan: Arc::clone(&plan), facts, controls };
     let mut effects = step(&mut state, submitted, 0);
-    let fact = Fact {
-        generation: 0,
-        artifact: Fingerprint::default(),
-        read: Fingerprint::default(),
-        attempt: Mark::default(),
-        spend: Spend { gpu_hours: 0.01, usd: 0.02, bytes: 1_000 },
-        committed_at: 0,
-    };
+    let fact = Fact { spend: Spend { gpu_hours: 0.01, usd: 0.02, bytes: 1_000 }, ..Fact::default() };
     let mut done = 0;
     while let Some(effect) = effects.pop() {
         match effect {

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use bitsweep_proto::job::{Compress, Embed, Retrieve};
 use bitsweep_proto::plan::{From, PlannedJob};
 use bitsweep_proto::{Codec, JobKey, Kind, Plan, Spec};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of one hit of a run: document number and score.
 const HIT_BYTES: u64 = 8;
 
 /// A plan in numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Jobs by kind, in the order of the pipeline.
     pub kinds: Vec<KindCount>,
@@ -20,7 +20,7 @@ pub struct Summary {
 }
 
 /// The jobs of one kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KindCount {
     /// The kind.
     pub kind: Kind,
@@ -36,7 +36,7 @@ pub struct KindCount {
 }
 
 /// The cells of one codec family on one model and dataset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellCount {
     /// Model name.
     pub model: String,

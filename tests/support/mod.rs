@@ -42,9 +42,22 @@ impl Bench {
         bench
     }
 
+    /// As [`Bench::new`], in a folder beside the build.
+    pub(crate) fn tiny_on_disk() -> Self {
+        let bench = Self::on_disk();
+        write_tiny_model(&bench.path("tiny"), &TinyModel::default()).expect("the model can be written");
+        copy(&repository().join("examples/data/pocket"), &bench.path("pocket"));
+        bench
+    }
+
     /// Nothing.
     pub(crate) fn empty() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder for the test") }
+    }
+
+    /// Nothing, in a folder beside the build: on a disk, where flushes cost what they cost.
+    pub(crate) fn on_disk() -> Self {
+        Self { folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder beside the build") }
     }
 
     /// A path in the folder.

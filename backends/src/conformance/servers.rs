@@ -229,6 +229,11 @@ impl Rabbit {
         format!("amqp://{user}@127.0.0.1:{}/{vhost}", self.port).parse().expect("this is a URL")
     }
 
+    /// The first of its processes; all others descend from it.
+    pub fn pid(&self) -> u32 {
+        self.running().session
+    }
+
     fn running(&self) -> &Process {
         self.process.as_ref().expect("the node was killed")
     }
@@ -302,6 +307,11 @@ impl Redis {
     /// `redis://127.0.0.1:<port>`
     pub fn address(&self) -> Address {
         format!("redis://127.0.0.1:{}", self.port).parse().expect("this is a URL")
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.running().session
     }
 
     fn running(&self) -> &Process {

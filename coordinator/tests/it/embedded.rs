@@ -1,11 +1,14 @@
 //! One sweep in one process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitsweep_coordinator::{Embedded, End, Observer, Standing, facts};
+use bitsweep_backends::Store;
+use bitsweep_coordinator::picture::Picture;
+use bitsweep_coordinator::{Embedded, End, Observer, Standing, api, facts};
 use bitsweep_proto::attempt::Verdict;
-use bitsweep_proto::{Kind, Plan};
+use bitsweep_proto::{Action, Kind, Plan};
 use tokio::sync::watch;
 
 use crate::plans::{chains, flat};
@@ -33,8 +36,9 @@ async fn drive(world: &World, plan: &Arc<Plan>, shop: &Arc<Shop>) -> (End, Seen)
     let (plan, services) = (Arc::clone(plan), world.services.clone());
     services.store.put_plan(&plan).await.unwrap();
     let begin = facts(&services.store, &plan).await.unwrap();
+    let lock = Arc::new(services.store.lock().unwrap());
     let embedded =
-        Embedded { plan, store: services.store, queue: services.queue, ledger: services.ledger, slots: 2, stop };
+        Embedded { plan, store: services.store, queue: services.queue, ledger: services.ledger, lock, slots: 2, stop };
     let _workers = Workers::start(shop, 2);
     let mut seen = Seen::default();
     let end = embedded.drive(begin, &mut seen).await.unwrap();
@@ -84,8 +88,10 @@ async fn a_run_that_is_told_to_stop_says_so() {
     let (stop, stopped) = watch::channel(false);
     let services = world.services.clone();
     let begin = facts(&services.store, &plan).await.unwrap();
+    let lock = Arc::new(services.store.lock().unwrap());
     let embedded = Embedded {
         plan,
+        lock,
         store: services.store,
         queue: services.queue,
         ledger: services.ledger,
@@ -94,4 +100,32 @@ async fn a_run_that_is_told_to_stop_says_so() {
     };
     stop.send_replace(true);
     assert!(embedded.drive(begin, &mut Seen::default()).await.unwrap().interrupted);
+}
+
+/// So that `status` says the same wherever it reads it, and quickly.
+#[tokio::test]
+async fn a_run_leaves_an_index_that_says_what_the_store_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new().await;
+    world.services.store = Store::open(&folder.path().display().to_string()).await.unwrap();
+    let script = |number, _| match number {
+        1001 => Deed::End(Verdict::Failed { code: "wrong".to_owned(), message: "it is wrong".to_owned() }),
+        _ => Deed::Commit(Duration::ZERO),
+    };
+    let (plan, shop) = (chains("a", 3, 4), Arc::new(world.shop(Arc::new(script))));
+    drive(&world, &plan, &shop).await;
+    let store = &world.services.store;
+    let indexed = Picture::indexed(store, &plan.id()).await.expect("the run has left one");
+    let mut outcomes = BTreeMap::new();
+    for job in &plan.jobs {
+        outcomes.extend(store.outcome(job.key).await.unwrap().map(|outcome| (job.key, outcome)));
+    }
+    assert_eq!(outcomes.len(), 9);
+    let reasons = indexed.failures.iter().map(|failure| (failure.key, failure.reason.clone())).collect();
+    assert_eq!(indexed, Picture::of(&plan, &outcomes, reasons));
+    let failed = api::failed(store, &plan).await.unwrap();
+    assert_eq!(indexed.failures.iter().map(|failure| failure.key).collect::<Vec<_>>(), [failed[0].key]);
+    // Whatever is put on record makes it one that cannot be believed.
+    store.control(plan.id(), Action::Cancel).await.unwrap();
+    assert_eq!(Picture::indexed(store, &plan.id()).await, None);
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use bitsweep_proto::job::Class;
 use bitsweep_proto::{JobKey, SweepId};
 
+use super::Settings;
 use super::fact::Fact;
 use super::node::{Node, Want};
 use super::record::Records;
@@ -21,6 +22,26 @@ pub(super) struct ClassLine {
     pub(super) published: usize,
     pub(super) leased: usize,
     pub(super) slots: usize,
+    /// Jobs in the queue besides what the slots are always given, for they are claimed faster than others come.
+    pub(super) extra: usize,
+}
+
+impl ClassLine {
+    /// A job was claimed so many milliseconds after its ticket was published. The window grows while tickets wait shorter
+    /// than it takes to publish others, as those of short jobs do, and shrinks again when they wait longer.
+    pub(super) fn claimed_after(&mut self, waited_ms: u64, settings: &Settings) {
+        if waited_ms <= settings.soon_ms {
+            self.extra = (self.extra + 1).min(self.slots.saturating_mul(settings.most_extra_per_slot));
+        } else if waited_ms > 2 * settings.soon_ms {
+            self.extra = self.extra.saturating_sub(1);
+        }
+    }
+
+    /// How many jobs may be in the queue.
+    pub(super) fn window(&self, settings: &Settings) -> usize {
+        let extra = self.extra.min(self.slots.saturating_mul(settings.most_extra_per_slot));
+        self.slots.saturating_mul(settings.window_per_slot).saturating_add(settings.window_spare).saturating_add(extra)
+    }
 }
 
 /// Jobs, sweeps, and what follows from them.

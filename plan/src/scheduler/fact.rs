@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use bitsweep_proto::outcome::Cost;
 use bitsweep_proto::{Digest, JobKey, Nonce, Outcome};
 
 use super::spend::Spend;
@@ -32,7 +33,7 @@ impl Fingerprint {
 }
 
 /// What matters of a committed outcome.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Fact {
     /// Its generation.
     pub generation: u32,
@@ -44,8 +45,29 @@ pub struct Fact {
     pub attempt: Mark,
     /// What that attempt took, and the bytes that the outcome holds.
     pub spend: Spend,
+    /// What that attempt took of its machine: shown, and charged to nobody.
+    pub took: Took,
     /// Seconds since 1970 at the commit.
     pub committed_at: u64,
+}
+
+/// What an attempt took of its machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Took {
+    /// Wall seconds from claim to commit.
+    pub seconds: f64,
+    /// CPU seconds of the child process.
+    pub cpu_seconds: f64,
+    /// Peak resident memory of the child process.
+    pub peak_memory_bytes: u64,
+}
+
+impl Took {
+    /// The part of a cost that is no charge.
+    pub fn of(cost: &Cost) -> Self {
+        let Cost { seconds, cpu_seconds, peak_memory_bytes, .. } = *cost;
+        Self { seconds, cpu_seconds, peak_memory_bytes }
+    }
 }
 
 /// The name of an attempt in eight bytes: the first of the SHA-256 of its nonce.
@@ -77,6 +99,7 @@ impl Fact {
             read: Fingerprint::of(read.map(|input| (input.item.as_str(), input.blob))),
             attempt: Mark::of(&outcome.attempt),
             spend: Spend { bytes, ..Spend::of(&outcome.cost) },
+            took: Took::of(&outcome.cost),
             committed_at: outcome.provenance.committed_at,
         }
     }

@@ -22,6 +22,12 @@ impl State {
                 if self.board.records.ending(job, &attempt).is_some() {
                     return; // It is over; this was heard late.
                 }
+                let node = self.board.node(job);
+                if node.state == JobState::Published {
+                    let published_at = node.due.saturating_sub(self.settings.ticket_ms);
+                    let line = &mut self.board.classes[node.class() as usize];
+                    line.claimed_after(turn.now.saturating_sub(published_at), &self.settings);
+                }
                 self.unserved.remove(&job);
                 if self.verdicts.get(&job).is_some_and(|verdict| verdict.cause == Cause::Refused) {
                     self.decide(job, None);

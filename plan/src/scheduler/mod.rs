@@ -29,6 +29,9 @@
 //! Within a sweep the lowest tier goes first, then the job with most levels of inputs below it (a measure before a
 //! retrieval: cells finish early, and little is under way), then the plan's order.
 //!
+//! **Window.** What is in the queue is out of the scheduler's hands, so few jobs are: some for each slot, and of jobs that
+//! take milliseconds as many as keep the slots busy until others come.
+//!
 //! **Gates and budgets** hold a sweep's interest in a job, not the job. A gate that has opened stays open while the state
 //! lives. A budget counts what jobs took that the sweep wants, for whomever they ran, since the sweep was submitted
 //! ([`Facts::since`]), and sets aside for jobs under way what jobs of their kind took on the average; the job that would
@@ -72,7 +75,7 @@ mod tally;
 
 pub use effect::Effect;
 pub use event::Event;
-pub use fact::{Fact, Facts, Fingerprint, Mark};
+pub use fact::{Fact, Facts, Fingerprint, Mark, Took};
 pub use spend::Spend;
 pub use state::State;
 pub use tally::{Counts, Hold, JobState, Tally};
@@ -88,6 +91,12 @@ pub struct Settings {
     pub window_per_slot: usize,
     /// Jobs in the queue of a class besides.
     pub window_spare: usize,
+    /// Jobs in the queue of a class for each live slot besides, at most: so many while jobs are so short that those before
+    /// are not enough.
+    pub most_extra_per_slot: usize,
+    /// A ticket that is claimed within so many milliseconds was published too late; one that waits twice as long, too
+    /// early.
+    pub soon_ms: u64,
     /// Milliseconds after which an unclaimed ticket is published again.
     pub ticket_ms: u64,
     /// Milliseconds after which a claimed job without a sign of life is looked into. Longer than a lease.
@@ -102,6 +111,8 @@ impl Default for Settings {
             limits: Limits::default(),
             window_per_slot: 2,
             window_spare: 2,
+            most_extra_per_slot: 64,
+            soon_ms: 40,
             ticket_ms: 30_000,
             lease_ms: 300_000,
             generations: 16,

@@ -53,9 +53,7 @@ impl State {
 
     fn next(&mut self, class: Class, turn: &mut Turn) -> Option<Candidate> {
         let line = &self.board.classes[class as usize];
-        let window =
-            line.slots.saturating_mul(self.settings.window_per_slot).saturating_add(self.settings.window_spare);
-        if line.published >= window {
+        if line.published >= line.window(&self.settings) {
             return None;
         }
         [Track::Core, Track::Exploratory].into_iter().find_map(|track| self.fairest((class, track), turn))

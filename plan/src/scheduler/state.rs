@@ -7,6 +7,7 @@ use bitsweep_proto::{JobKey, Nonce, SweepId};
 
 use super::Settings;
 use super::board::Board;
+use super::fact::Fact;
 use super::limits::{budget_place, gate_place};
 use super::spend::Spend;
 use super::tally::{Hold, JobState, Tally};
@@ -81,6 +82,12 @@ impl State {
             JobState::Ready if !self.board.may_run(job) => JobState::Held,
             state => state,
         })
+    }
+
+    /// The outcome of a job, where it is done.
+    pub fn fact(&self, key: &JobKey) -> Option<&Fact> {
+        let node = self.board.node(*self.board.by_key.get(key)?);
+        (node.state == JobState::Done).then_some(&node.fact)
     }
 
     /// The attempt that holds a job, where it is leased.

@@ -7,9 +7,8 @@ use bitsweep_proto::{Action, Plan, SweepId};
 
 use super::Turn;
 use super::effect::Effect;
-use super::fact::{Fact, Facts, Fingerprint, Mark};
+use super::fact::{Fact, Facts};
 use super::node::{Node, Want};
-use super::spend::Spend;
 use super::state::{Cause, State};
 use super::sweep::Sweep;
 use super::tally::JobState;
@@ -69,7 +68,6 @@ impl State {
             let count = inputs.iter().filter(|input| state(self.board.node(**input).state)).count();
             u32::try_from(count).expect("inputs are listed in memory, 100 bytes each")
         };
-        let nothing = Fingerprint::default();
         Node {
             key: planned.key,
             kind: planned.spec.kind(),
@@ -80,14 +78,7 @@ impl State {
             generation: 0,
             unmet: edges(&|state| state != JobState::Done),
             failed_inputs: edges(&|state| state == JobState::Failed),
-            fact: Fact {
-                generation: 0,
-                artifact: nothing,
-                read: nothing,
-                attempt: Mark::default(),
-                spend: Spend::default(),
-                committed_at: 0,
-            },
+            fact: Fact::default(),
             tried: false,
             inputs,
             dependants: Vec::new(),

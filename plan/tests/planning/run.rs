@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bitsweep_plan::retry::{Ending, History, Tried};
 use bitsweep_plan::scheduler::{
-    Effect, Event, Fact, Facts, Fingerprint, JobState, Mark, Settings, Spend, State, Tally, step,
+    Effect, Event, Fact, Facts, Fingerprint, JobState, Settings, Spend, State, Tally, step,
 };
 use bitsweep_proto::{Action, Digest, Nonce, Plan, SweepId};
 
@@ -19,14 +19,7 @@ pub(crate) fn print_of(text: &str) -> Fingerprint {
 /// An outcome that holds `artifact`, was made from `read`, and cost nothing.
 pub(crate) fn fact(generation: u32, artifact: &str, read: &[&str]) -> Fact {
     let read = read.iter().fold(Fingerprint::default(), |sum, text| sum.and(print_of(text)));
-    Fact {
-        generation,
-        artifact: print_of(artifact),
-        read,
-        attempt: Mark::default(),
-        spend: Spend::default(),
-        committed_at: 0,
-    }
+    Fact { generation, artifact: print_of(artifact), read, ..Fact::default() }
 }
 
 pub(crate) fn committed(job: u32, fact: Fact) -> Event {

@@ -56,6 +56,26 @@ fn the_window_holds_and_the_order_is_tier_then_level_then_plan() {
 }
 
 #[test]
+fn the_window_grows_while_jobs_are_short_and_shrinks_when_they_are_not() {
+    let shapes: Vec<Shape> = (0..600).map(|_| cpu(&[])).collect();
+    let (mut run, _) = Run::new(&shapes, Facts::default());
+    run.step(Event::Slots { class: Class::Cpu, live: 2 });
+    assert_eq!(run.state.in_queue(Class::Cpu), 6);
+    for job in 0..200 {
+        run.claim(job);
+        run.step(committed(job, fact(0, "a", &[])));
+    }
+    let wide = run.state.in_queue(Class::Cpu);
+    assert_eq!(wide, 6 + 2 * 64, "as wide as it may be");
+    for job in 200..500 {
+        run.now += 100;
+        run.claim(job);
+        run.step(committed(job, fact(0, "a", &[])));
+    }
+    assert_eq!(run.state.in_queue(Class::Cpu), 6, "as narrow as it was");
+}
+
+#[test]
 fn a_failed_job_fails_those_that_need_it_and_nothing_else() {
     let shapes = [cpu(&[]), cpu(&[]), cpu(&[0]), cpu(&[2, 1]), cpu(&[1])];
     let (mut run, _) = Run::new(&shapes, Facts::default());

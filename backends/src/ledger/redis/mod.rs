@@ -5,7 +5,7 @@
 //! forward, leases expire early, and their attempts take them again with the next heartbeat.
 //!
 //! **What it forgets.** Nothing grows without bound, and nothing here is needed for long: the store alone is true.
-//! Records of jobs that are done or idle go after 7 days, those that are offered or leased after 30 days without a word,
+//! Records of jobs that are done or idle go after a quarter of an hour, those that are offered or leased after 30 days without a word,
 //! marks of ended attempts after a day. Of notices and results about 100,000 are kept. What is kept for a store as a
 //! whole goes after 30 days without a leader.
 //!

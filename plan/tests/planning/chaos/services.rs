@@ -50,6 +50,7 @@ impl Store {
             attempt: Mark::of(&outcome.attempt),
             spend: outcome.spend,
             committed_at: 1,
+            ..Fact::default()
         })
     }
 

@@ -72,7 +72,7 @@ pub(crate) struct World<'u> {
 const KNOWN: &str = "a job of the universe";
 
 fn settings() -> Settings {
-    Settings { limits: LIMITS, generations: u32::MAX, ..Settings::default() }
+    Settings { limits: LIMITS, generations: u32::MAX, most_extra_per_slot: 3, ..Settings::default() }
 }
 
 fn sweep_id(sweep: usize) -> SweepId {
@@ -296,7 +296,9 @@ impl World<'_> {
         let rank = |job: usize| (self.universe.jobs[job].shape.tier, Reverse(self.universe.level(job)), job);
         for &(sweep, job) in fresh {
             let (class, track) = oracle.place(job);
-            assert!(state.in_queue(class) <= 2 * self.slots[class as usize] + 2, "the window is full");
+            let Settings { window_per_slot, window_spare, most_extra_per_slot, .. } = settings();
+            let window = (window_per_slot + most_extra_per_slot) * self.slots[class as usize] + window_spare;
+            assert!(state.in_queue(class) <= window, "the window is full");
             assert!(oracle.lets(sweep, job), "job {job} is beyond a limit of sweep {sweep}");
             let left = || (0..self.universe.jobs.len()).filter(ready).filter(|other| oracle.place(*other).0 == class);
             if track == Track::Exploratory {

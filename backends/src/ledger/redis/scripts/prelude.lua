@@ -7,8 +7,9 @@
 -- The last two are empty where the job is neither offered nor claimed. No record: idle, generation 0, wanted.
 -- All is about this generation; older ones are revoked.
 
--- A record that nobody touches is forgotten: in 30 days, and in 7 where the job is done or idle.
-local KEEP_MS, KEEP_IDLE_MS = 2592000000, 604800000
+-- A record that nobody touches is forgotten: in 30 days, and in a quarter of an hour where the job is done or idle. Until
+-- then it spares an attempt that comes back, and a ticket that comes late, a look into the store.
+local KEEP_MS, KEEP_IDLE_MS = 2592000000, 900000
 -- An attempt that ended does not come back for a day.
 local KEEP_ENDED_MS = 86400000
 -- Notices and results that are kept at most, about.

@@ -1,0 +1,216 @@
+//! How a sweep of a store stands, as `status` shows it where nobody is asked: the summary in the store's index.
+//!
+//! Owns: what is in it, and when whoever schedules writes it. Does not own: when it is believed (the store's index). It can
+//! be made from the store alone, which reads every outcome; whoever schedules has all of it at hand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitsweep_backends::store::Moment;
+use bitsweep_backends::{Store, StoreLock};
+use bitsweep_plan::scheduler::{JobState, Took};
+use bitsweep_plan::{CellCount, KindCount};
+use bitsweep_proto::outcome::Cost;
+use bitsweep_proto::plan::From;
+use bitsweep_proto::{Digest, JobKey, Kind, Outcome, Plan, Spec, SweepId};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::lead::Lead;
+
+/// A picture is made this often at most.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// And not so often that it takes more than one part in so many of the loop's time.
+const SHARE: u32 = 100;
+
+/// With more failures than these there is no picture: to say which cells each of them costs takes too long.
+const FAILURES: usize = 100;
+
+/// How a sweep stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// Its name in the manifest.
+    pub name: String,
+    /// What [`crate::api::manifest_digest`] says of its manifest; `None` where that cannot be read.
+    pub manifest: Option<Digest>,
+    /// Cells of its matrix.
+    pub cells: u64,
+    /// Cells whose measures are there.
+    pub cells_done: u64,
+    /// Jobs by kind.
+    pub kinds: Vec<KindCount>,
+    /// Cells by model, dataset and codec family.
+    pub matrix: Vec<CellCount>,
+    /// What the attempts took that committed the outcomes of each kind: seconds added up over slots, the highest peak of
+    /// memory.
+    pub costs: BTreeMap<Kind, Cost>,
+    /// The jobs that were given up, in the plan's order.
+    pub failures: Vec<PictureFailure>,
+}
+
+/// A job that was given up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PictureFailure {
+    /// The job.
+    pub key: JobKey,
+    /// What it is.
+    pub spec: Spec,
+    /// The first cell that needs it; `None` where none does.
+    pub first_cell: Option<String>,
+    /// How many other cells need it.
+    pub other_cells: u64,
+    /// What it said.
+    pub reason: String,
+}
+
+impl Picture {
+    /// From the outcomes that the store has of the plan's jobs, and the jobs that cannot be done, with what they said.
+    pub fn of(plan: &Plan, outcomes: &BTreeMap<JobKey, Outcome>, failed: BTreeMap<JobKey, String>) -> Self {
+        let took = |key: &JobKey| outcomes.get(key).map(|outcome| Took::of(&outcome.cost));
+        Self::from(plan, &took, failed)
+    }
+
+    fn from(plan: &Plan, took: &dyn Fn(&JobKey) -> Option<Took>, mut failed: BTreeMap<JobKey, String>) -> Self {
+        let mut costs: BTreeMap<Kind, Cost> = BTreeMap::new();
+        for job in &plan.jobs {
+            if let Some(took) = took(&job.key) {
+                let cost = costs.entry(job.spec.kind()).or_default();
+                cost.seconds += took.seconds;
+                cost.cpu_seconds += took.cpu_seconds;
+                cost.peak_memory_bytes = cost.peak_memory_bytes.max(took.peak_memory_bytes);
+            }
+        }
+        let summary = bitsweep_plan::summary(plan, &|key| took(key).is_some());
+        let mut failures = Vec::new();
+        for (index, job) in (0..).zip(&plan.jobs) {
+            if let Some(reason) = failed.remove(&job.key) {
+                let (first_cell, other_cells) = needed_by(plan, index);
+                failures.push(PictureFailure { key: job.key, spec: job.spec.clone(), first_cell, other_cells, reason });
+            }
+        }
+        let manifest = bitsweep_proto::manifest::read(&plan.manifest, "manifest").ok();
+        Self {
+            name: plan.name.clone(),
+            manifest: manifest.as_ref().map(crate::api::manifest_digest),
+            cells: plan.cells.len() as u64,
+            cells_done: summary.matrix.iter().map(|count| count.done).sum(),
+            kinds: summary.kinds,
+            matrix: summary.matrix,
+            costs,
+            failures,
+        }
+    }
+
+    /// The one in the index of a sweep, where it can be believed.
+    pub async fn indexed(store: &Store, sweep: &SweepId) -> Option<Self> {
+        serde_json::from_value(store.index(sweep).await?.summary).ok()
+    }
+}
+
+/// The first cell that needs a job, and how many others do. Jobs stand in the plan after their inputs, so one pass over
+/// the jobs behind it finds all that need it.
+fn needed_by(plan: &Plan, job: u32) -> (Option<String>, u64) {
+    let mut needs = vec![false; plan.jobs.len()];
+    needs[job as usize] = true;
+    for index in job as usize + 1..plan.jobs.len() {
+        let inputs = &plan.jobs[index].inputs;
+        needs[index] = inputs.iter().any(|input| matches!(input.from, From::Job(other) if needs[other as usize]));
+    }
+    let mut cells = plan.cells.iter().filter(|planned| needs[planned.job as usize]).map(|planned| &planned.cell);
+    let first = cells.next().map(ToString::to_string);
+    (first, cells.count() as u64)
+}
+
+/// Where pictures are painted: they are put into the index one after the other.
+#[derive(Debug)]
+pub(crate) struct Easel {
+    store: Store,
+    canvas: mpsc::UnboundedSender<Painted>,
+    /// When the next are due.
+    due: Instant,
+}
+
+#[derive(Debug)]
+struct Painted {
+    sweep: SweepId,
+    picture: Picture,
+    /// The last one of a run: the moment from which on it was made, and who waits until it is put.
+    last: Option<(Moment, oneshot::Sender<()>)>,
+}
+
+impl Easel {
+    /// Puts what is painted, among `tasks`. `None` where the store is no folder: it has no index.
+    fn set_up(store: &Store, lock: Arc<StoreLock>, tasks: &mut JoinSet<()>) -> Option<Self> {
+        store.folder()?;
+        let (canvas, mut painted) = mpsc::unbounded_channel::<Painted>();
+        let own = store.clone();
+        tasks.spawn(async move {
+            while let Some(Painted { sweep, picture, last }) = painted.recv().await {
+                let value = serde_json::to_value(&picture).expect("plain data has a form in JSON");
+                let (moment, awaited) = last.unzip();
+                if let Err(error) = own.put_index(&lock, &sweep, (&value, moment)).await {
+                    tracing::debug!(%sweep, "the index is not kept up: {error}");
+                }
+                awaited.map(|awaited| awaited.send(()));
+            }
+        });
+        Some(Self { store: store.clone(), canvas, due: Instant::now() })
+    }
+}
+
+impl Lead {
+    /// From now on the index is kept up, by whoever has this lock of the store.
+    pub(crate) fn keep_index(&mut self, lock: Arc<StoreLock>) {
+        self.easel = Easel::set_up(&self.hands.store, lock, &mut self.tasks);
+    }
+
+    /// Paints all sweeps that may have changed, where that is due.
+    pub(super) fn paint_all(&mut self) {
+        let began = Instant::now();
+        if self.easel.as_ref().is_none_or(|easel| easel.due > began) {
+            return;
+        }
+        let live: Vec<SweepId> = self.sweeps.ids().filter(|id| !self.sweeps.is_over(id)).collect();
+        live.iter().for_each(|sweep| self.paint(sweep));
+        if let Some(easel) = &mut self.easel {
+            easel.due = Instant::now() + EVERY.max(began.elapsed() * SHARE);
+        }
+    }
+
+    /// Paints one sweep now.
+    pub(super) fn paint(&self, sweep: &SweepId) {
+        if let (Some(easel), Some(picture)) = (&self.easel, self.picture(sweep)) {
+            // Whoever puts them lives as long as the loop.
+            let _ = easel.canvas.send(Painted { sweep: *sweep, picture, last: None });
+        }
+    }
+
+    /// Leaves a picture that can be believed when nobody schedules any more. For one who knows all that is on record about
+    /// the sweep, and of whose own nothing is under way.
+    pub(crate) async fn paint_last(&self, sweep: &SweepId) {
+        let Some(easel) = &self.easel else { return };
+        if let (Some(moment), Some(picture)) = (easel.store.moment(), self.picture(sweep)) {
+            let (put, is_put) = oneshot::channel();
+            let _ = easel.canvas.send(Painted { sweep: *sweep, picture, last: Some((moment, put)) });
+            let _ = is_put.await;
+        }
+    }
+
+    /// How a sweep stands now. Costs what the sweep has.
+    fn picture(&self, sweep: &SweepId) -> Option<Picture> {
+        let plan = &self.sweeps.get(sweep)?.plan;
+        // The loop may have it before the state has.
+        self.state.tally(sweep)?;
+        let reasons = self.state.reasons(sweep);
+        if reasons.len() > FAILURES {
+            return None;
+        }
+        let failed = reasons.into_iter().filter(|(_, state, _)| *state == JobState::Failed);
+        let failed = failed.map(|(key, _, reason)| (key, reason)).collect();
+        Some(Picture::from(plan, &|key| self.state.fact(key).map(|fact| fact.took), failed))
+    }
+}

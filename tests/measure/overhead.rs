@@ -1,0 +1,183 @@
+//! What machines, queue and ledger cost on top of the work: the SciFact sweep under all-MiniLM-L6-v2, embedded and with a
+//! coordinator and one worker, in turn; then one worker on one host and two on two, which are network namespaces (root).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
+use std::time::Instant;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::setting;
+use crate::site::Site;
+use crate::support::{Bench, test_data, test_model, text};
+
+/// Two hosts, their addresses below 10.213.
+const HOSTS: [&str; 2] = ["bitsweep-1", "bitsweep-2"];
+
+const CODECS: &str = "\
+codecs:
+  - float32
+  - int8
+  - binary: { bits: [64, 128, 256, 512], seeds: 3 }
+  - pq: { bytes: [8, 16, 32, 64] }
+measures: [nDCG@10, Recall@10, Recall@100, MRR@10, MRR, Overlap@10]
+";
+
+/// `BITSWEEP_DOCS` says how many documents (all), `BITSWEEP_ROUNDS` how often (3).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: scripts/overhead runs it"]
+async fn overhead() {
+    let (documents, rounds) = (setting("BITSWEEP_DOCS", usize::MAX), setting("BITSWEEP_ROUNDS", 3));
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let (mut embedded, mut distributed) = (Vec::new(), Vec::new());
+    for round in 1..=rounds {
+        embedded.push(in_one_process(documents, cores));
+        distributed.push(with_one_worker(documents, cores).await);
+        println!("round {round}: embedded {:.2} s, one worker {:.2} s", embedded[round - 1], distributed[round - 1]);
+    }
+    let (alone, together) = (median(&mut embedded), median(&mut distributed));
+    println!("median: embedded {alone:.2} s, one worker {together:.2} s: {:+.1} %", (together / alone - 1.0) * 100.0);
+    let hosts = Hosts::make();
+    let (one, two) = (on_hosts(documents, &HOSTS[..1]).await, on_hosts(documents, &HOSTS).await);
+    drop(hosts);
+    println!("one host of one core {one:.2} s, two {two:.2} s: {:.2} times as fast ({cores} cores in all)", one / two);
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// `bitsweep run`, from the start of the command to its end.
+fn in_one_process(documents: usize, cores: usize) -> f64 {
+    let bench = bench(documents, 1);
+    let began = Instant::now();
+    bench.ok(&["run", "sweep.yaml", "--quiet", "--slots", &cores.to_string(), "--threads", "1"]);
+    began.elapsed().as_secs_f64()
+}
+
+/// `bitsweep submit --watch`, then `export`, with a coordinator and a worker that are there.
+async fn with_one_worker(documents: usize, cores: usize) -> f64 {
+    let mut site = Site::start(bench(documents, 1)).await;
+    let _coordinator = site.coordinator(&[]).await;
+    let slots = u32::try_from(cores).unwrap();
+    let _worker = site.worker(slots, &[]);
+    site.slots(slots).await;
+    let began = Instant::now();
+    site.bench.ok(&["submit", "sweep.yaml", "--to", &site.api, "--watch", "--json"]);
+    site.bench.ok(&["report", "sweep.yaml", "--to", &site.api]);
+    began.elapsed().as_secs_f64()
+}
+
+/// A worker of one slot on each host; the time from the first claim to the last commit.
+async fn on_hosts(documents: usize, hosts: &[&str]) -> f64 {
+    let mut site = Site::start(bench(documents, 2)).await;
+    let _coordinator = site.coordinator(&[]).await;
+    let mut ways = Vec::new();
+    let workers: Vec<_> = (1..)
+        .zip(hosts)
+        .map(|(number, host)| {
+            let here = Ipv4Addr::new(10, 213, number, 1);
+            let queue = site.rabbit.address().with_secrets().clone();
+            let ledger = site.redis.address().with_secrets().clone();
+            let mut there = [queue, ledger];
+            for service in &mut there {
+                let port = service.port().unwrap();
+                ways.push(forward(SocketAddr::from((here, port)), port));
+                service.set_host(Some(&here.to_string())).unwrap();
+            }
+            let [queue, ledger] = there.map(|service| service.to_string());
+            site.worker_on(host, 1, [&queue, &ledger])
+        })
+        .collect();
+    site.slots(u32::try_from(hosts.len()).unwrap()).await;
+    let began = Instant::now();
+    site.bench.ok(&["submit", "sweep.yaml", "--to", &site.api, "--watch", "--json"]);
+    let took = began.elapsed();
+    drop(workers);
+    ways.iter().for_each(JoinHandle::abort);
+    took.as_secs_f64()
+}
+
+/// The network namespaces; gone when it is dropped.
+struct Hosts;
+
+impl Hosts {
+    fn make() -> Self {
+        let hosts = Self;
+        for (number, host) in (1..).zip(HOSTS) {
+            let (here, there) = (format!("bs{number}h"), format!("bs{number}w"));
+            ip(&format!("netns add {host}"));
+            ip(&format!("link add {here} type veth peer name {there} netns {host}"));
+            ip(&format!("addr add 10.213.{number}.1/24 dev {here}"));
+            ip(&format!("link set {here} up"));
+            ip(&format!("-n {host} addr add 10.213.{number}.2/24 dev {there}"));
+            ip(&format!("-n {host} link set {there} up"));
+            ip(&format!("-n {host} link set lo up"));
+        }
+        hosts
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for host in HOSTS {
+            // One that was not made cannot go.
+            let _ = Command::new("ip").args(["netns", "del", host]).output();
+        }
+    }
+}
+
+fn ip(arguments: &str) {
+    let output = Command::new("ip").args(arguments.split(' ')).output().expect("iproute2 is installed");
+    assert!(output.status.success(), "ip {arguments}: {} (this needs root)", text(&output.stderr));
+}
+
+/// Lets others reach a port of this host's own by one of its other addresses.
+fn forward(from: SocketAddr, port: u16) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let listener = TcpListener::bind(from).await.unwrap();
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let Ok(mut far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return };
+                let _ = (near.set_nodelay(true), far.set_nodelay(true));
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    })
+}
+
+/// The first documents of SciFact in so many datasets of equal size, with the queries that they answer.
+fn bench(documents: usize, datasets: usize) -> Bench {
+    let data = test_data("scifact").expect("the test data is there (BITSWEEP_TEST_DATA)");
+    let model = test_model("all-MiniLM-L6-v2").expect("scripts/test-models fetches it").canonicalize().unwrap();
+    let bench = Bench::on_disk();
+    let read = |name: &str| fs::read_to_string(data.join(name)).unwrap();
+    let id = |line: &str| match &serde_json::from_str::<serde_json::Value>(line).unwrap()["_id"] {
+        serde_json::Value::String(id) => id.clone(),
+        other => other.to_string(),
+    };
+    let (corpus, queries, qrels) = (read("corpus.jsonl"), read("queries.jsonl"), read("qrels/test.tsv"));
+    let lines: Vec<&str> = corpus.lines().take(documents).collect();
+    let mut manifest =
+        format!("sweep: scifact\nmodels:\n  minilm: {{ source: \"file:{}\" }}\ndatasets:\n", model.display());
+    for (number, lines) in lines.chunks(lines.len().div_ceil(datasets)).enumerate() {
+        let documents: BTreeSet<String> = lines.iter().map(|line| id(line)).collect();
+        let mut fields = qrels.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
+        let judged: Vec<Vec<&str>> = fields.by_ref().filter(|fields| documents.contains(fields[1])).collect();
+        let asked: BTreeSet<&str> = judged.iter().map(|fields| fields[0]).collect();
+        let queries: Vec<&str> = queries.lines().filter(|line| asked.contains(id(line).as_str())).collect();
+        let judged: Vec<String> = judged.iter().map(|fields| fields.join("\t")).collect();
+        let name = format!("scifact-{number}");
+        bench.write(&format!("{name}/corpus.jsonl"), lines.join("\n") + "\n");
+        bench.write(&format!("{name}/queries.jsonl"), queries.join("\n") + "\n");
+        bench.write(&format!("{name}/qrels/test.tsv"), format!("query-id\tcorpus-id\tscore\n{}\n", judged.join("\n")));
+        manifest += &format!("  {name}: {{ source: file:{name} }}\n");
+    }
+    bench.write("sweep.yaml", manifest + CODECS);
+    bench
+}
