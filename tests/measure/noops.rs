@@ -22,7 +22,7 @@ pub(crate) fn chains(name: &str, chains: u32, length: u32) -> Plan {
         track: Track::Core,
     };
     let cell = |index: u32| PlannedCell {
-        cell: Cell::retrieval("noop", &format!("{name}-{index}"), Codec::Int8),
+        cell: Cell::retrieval("noop", name, Codec::Binary { bits: 64, seed: index }),
         tier: 1,
         track: Track::Core,
         job: index,

@@ -119,7 +119,7 @@ impl Fleet {
     async fn run_plan(&mut self, site: &Site, (sweep, plan): (SweepId, &Plan)) -> Done {
         let mut redis = site.redis().await;
         let results = format!("{{bitsweep:{}}}:results", site.store.id());
-        let before = cpu_rested(self, site);
+        let before = self.cpu(site);
         let last = newest(&mut redis, &results).await.map_or_else(|| "-".to_owned(), |id| format!("({id}"));
         site.resume(sweep).await;
         let mut slowest_status = Duration::ZERO;
@@ -168,11 +168,6 @@ impl Fleet {
         self.workers.into_iter().for_each(Process::end);
         self.coordinator.end();
     }
-}
-
-/// What was used until now; what is shown is whole ticks of a hundredth, so nothing is waited for.
-fn cpu_rested(fleet: &Fleet, site: &Site) -> [f64; 5] {
-    fleet.cpu(site)
 }
 
 async fn newest(redis: &mut redis::aio::MultiplexedConnection, stream: &str) -> Option<String> {
