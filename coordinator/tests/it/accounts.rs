@@ -82,7 +82,7 @@ async fn one_that_vanished_before_its_start_was_on_record_is_found_out() {
     let _workers = Workers::start(&shop, 1);
     assert_eq!(coordinator.finishes(sweep).await, (1, 0, 0));
     let attempts = world.services.store.attempts(key).await.unwrap();
-    assert_eq!((attempts.starts.len(), attempts.ends.len()), (2, 2));
+    assert_eq!((attempts.starts.len(), attempts.ends.len()), (2, 1));
 }
 
 /// It left no start, and its outcome says all the same who it was and what it took.
@@ -154,9 +154,36 @@ async fn one_that_did_nothing_has_not_vanished() {
     assert_eq!(coordinator.finishes(sweep).await, (2, 0, 0));
     tokio::time::sleep(patient).await;
     let attempts = world.services.store.attempts(released).await.unwrap();
-    assert_eq!((attempts.starts.len(), attempts.ends.len()), (1, 1), "{attempts:?}");
-    assert_eq!(attempts.ends[0].verdict, Verdict::Committed);
+    assert_eq!((attempts.starts.len(), attempts.ends.len()), (1, 0), "{attempts:?}");
     assert_eq!(world.services.store.attempts(done).await.unwrap(), Attempts::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_outcome_took_stays_charged() {
+    let world = World::new().await;
+    let coordinator = world.coordinator();
+    let script = |number, _| match number {
+        0 => Deed::Commit(Duration::from_secs(1)),
+        _ => Deed::Forever,
+    };
+    let mut shop = world.shop(Arc::new(script));
+    shop.rates = DEAR;
+    let shop = Arc::new(shop);
+    let plan = with_money("a", 0..2, 100_000.0);
+    let key = plan.jobs[0].key;
+    let _workers = Workers::start(&shop, 2);
+    let sweep = coordinator.desk.submit(plan).await.unwrap();
+    shop.until(|did| did.contains(&Did::Committed(0))).await;
+    world.services.store.revoke(key, 0, "lost").await.unwrap();
+    world.services.ledger.revoked(key, 0).await.unwrap();
+    while coordinator.status(sweep).await.spent.unwrap().usd < 7200.0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(coordinator.status(sweep).await.spent.unwrap().usd, 7200.0);
+    coordinator.kill().await;
+    let mut coordinator = world.coordinator();
+    coordinator.hears(|news| news.what == What::Submitted).await;
+    assert_eq!(coordinator.status(sweep).await.spent.unwrap().usd, 7200.0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -269,8 +269,10 @@ async fn commit(shop: &Shop, work: &Work, (attempt, number): (&Nonce, u64)) {
         Put::Created => Verdict::Committed,
         Put::Existing(_) => Verdict::Discarded,
     };
-    let record = AttemptEnd { cost: outcome.cost, ..end_record(work.key, (attempt, verdict.clone())) };
-    shop.store.put_attempt_end(&record).await.unwrap();
+    if verdict == Verdict::Discarded {
+        let record = AttemptEnd { cost: outcome.cost, ..end_record(work.key, (attempt, verdict.clone())) };
+        shop.store.put_attempt_end(&record).await.unwrap();
+    }
     shop.ledger.adopt(&outcome).await.unwrap();
     shop.note(if verdict == Verdict::Committed { Did::Committed(number) } else { Did::Discarded(number) });
 }
