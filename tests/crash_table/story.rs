@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::child;
 use crate::sweeps::{embeddings, retrieval};
-use crate::world::{LEASE, LIMITS, TWICE, World};
+use crate::world::{LIMITS, TWICE, World};
 
 /// What is waited for is looked at this often.
 const LOOK: Duration = Duration::from_millis(10);
@@ -34,9 +34,9 @@ pub(crate) async fn play(world: &Arc<World>, actors: &mut JoinSet<()>, step: &mu
     world.queue.publish(&[stale]).await.expect("it is in memory");
     world.start_worker(0, actors);
     let given_back = Effect("worker queue.requeue".to_owned());
-    soon(until(async || world.board.seen().contains_key(&given_back))).await;
+    soon(world, until(async || world.board.seen().contains_key(&given_back))).await;
     world.start_coordinators(actors);
-    soon(until(async || world.desks().iter().any(|desk| desk.role() == Role::Leader))).await;
+    soon(world, until(async || world.desks().iter().any(|desk| desk.role() == Role::Leader))).await;
     world.start_worker(1, actors);
     *step = "submit the first sweep";
     submit(world, 0).await;
@@ -49,7 +49,7 @@ pub(crate) async fn play(world: &Arc<World>, actors: &mut JoinSet<()>, step: &mu
     decide(world, second, Action::Cancel).await;
     // Whoever is at it hears so at the next beat.
     let interrupted = embeddings(&world.plans[1])[0];
-    soon(until(async || all_ended(world, interrupted).await)).await;
+    soon(world, until(async || all_ended(world, interrupted).await)).await;
     *step = "have a machine vanish, with the worker that embeds the documents";
     if let Some(worker) = world.who(&child::waits(world.folder(), "m")) {
         world.kill_worker(worker);
@@ -89,8 +89,8 @@ pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
 }
 
 /// As long as a lease for what may never be, where something goes wrong just now.
-async fn soon(waiting: impl Future<Output = ()>) {
-    let _ = timeout(LEASE, waiting).await;
+async fn soon(world: &World, waiting: impl Future<Output = ()>) {
+    let _ = timeout(world.place.lease(), waiting).await;
 }
 
 async fn submit(world: &World, number: usize) {

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::sweeps;
 
-/// The lease that workers take.
+/// The lease that workers take, where the services answer at once.
 pub(crate) const LEASE: Duration = Duration::from_millis(400);
 const BEAT: Duration = Duration::from_millis(50);
 
@@ -51,6 +51,16 @@ pub(crate) enum Place {
     },
 }
 
+impl Place {
+    /// The lease that workers take: servers under load take their time, and nobody is to be called dead for that.
+    pub(crate) fn lease(&self) -> Duration {
+        match self {
+            Self::Here => LEASE,
+            Self::Servers { .. } => LEASE * 4,
+        }
+    }
+}
+
 /// The world of one case.
 pub(crate) struct World {
     pub(crate) board: Board,
@@ -60,7 +70,7 @@ pub(crate) struct World {
     pub(crate) objects: Arc<dyn ObjectStore>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) ledger: Arc<dyn Ledger>,
-    place: Place,
+    pub(crate) place: Place,
     /// Scratch, caches, and what children remember.
     folder: TempDir,
     coordinators: [Office; 2],
@@ -187,7 +197,7 @@ impl World {
             return;
         }
         let Ok(services) = self.services(&points).await else { return };
-        let (coordinator, desk) = Coordinator::new(services, settings());
+        let (coordinator, desk) = Coordinator::new(services, settings(self.place.lease()));
         *office.desk.lock().expect("nobody panics with it") = Some(desk);
         coordinator.run(stop).await;
     }
@@ -202,7 +212,7 @@ impl World {
         let program = std::env::current_exe().expect("this program is there");
         let child = ChildProgram { program, args: vec!["child".into(), self.folder().into()], threads: 1 };
         let settings = bitsweep_worker::Settings {
-            lease: LEASE,
+            lease: self.place.lease(),
             beat: BEAT,
             rates: RATES,
             stop_limit: Duration::from_secs(1),
@@ -315,8 +325,8 @@ fn place(blob: &Digest) -> path::Path {
     path::Path::from_iter(["blobs", &name[..2], &name])
 }
 
-fn settings() -> bitsweep_coordinator::Settings {
-    let settings = bitsweep_coordinator::Settings::for_lease(LEASE);
+fn settings(lease: Duration) -> bitsweep_coordinator::Settings {
+    let settings = bitsweep_coordinator::Settings::for_lease(lease);
     let scheduler = scheduler::Settings { limits: LIMITS, ..settings.scheduler };
     bitsweep_coordinator::Settings { scheduler, ..settings }
 }
