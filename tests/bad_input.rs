@@ -187,7 +187,7 @@ fn stores() -> Vec<Case> {
                 format!("{{\"sha256\":\"{}\"}}\n{record}", Digest::of(record.as_bytes())).into_bytes()
             });
         }),
-        case("stored plan is damaged", 2, &["status"], |b| {
+        case("stored plan is damaged", 2, &["export"], |b| {
             finished(b);
             for plan in files(&b.path(".bitsweep/plans")) {
                 let bytes = fs::read(&plan).expect("the plan can be read");

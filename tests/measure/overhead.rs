@@ -22,9 +22,13 @@ codecs:
   - float32
   - int8
   - binary: { bits: [64, 128, 256, 512], seeds: 3 }
-  - pq: { bytes: [8, 16, 32, 64] }
-measures: [nDCG@10, Recall@10, Recall@100, MRR@10, MRR, Overlap@10]
 ";
+
+/// PQ learns 256 centroids from the documents.
+const PQ: &str = "  - pq: { bytes: [8, 16, 32, 64] }\n";
+const PQ_DOCUMENTS: usize = 300;
+
+const MEASURES: &str = "measures: [nDCG@10, Recall@10, Recall@100, MRR@10, MRR, Overlap@10]\n";
 
 /// `BITSWEEP_DOCS` says how many documents (all), `BITSWEEP_ROUNDS` how often (3).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,6 +182,7 @@ fn bench(documents: usize, datasets: usize) -> Bench {
         bench.write(&format!("{name}/qrels/test.tsv"), format!("query-id\tcorpus-id\tscore\n{}\n", judged.join("\n")));
         manifest += &format!("  {name}: {{ source: file:{name} }}\n");
     }
-    bench.write("sweep.yaml", manifest + CODECS);
+    let pq = if lines.len() / datasets >= PQ_DOCUMENTS { PQ } else { "" };
+    bench.write("sweep.yaml", manifest + CODECS + pq + MEASURES);
     bench
 }
