@@ -68,7 +68,6 @@ pub(crate) struct Lead {
     /// What those who watch have not heard.
     pub(super) news: Vec<News>,
     pub(super) lookups: Lookups,
-    /// Where the index is kept up.
     pub(super) easel: Option<Easel>,
     pub(super) tasks: JoinSet<()>,
     pub(super) phase: Phase,

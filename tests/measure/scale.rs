@@ -42,6 +42,10 @@ async fn scale() {
     println!("{}", fleet.memory(&site));
     let largest = largest.expect("there is a size");
     lines.push(status_line(&site, largest).await);
+    lines.push(format!(
+        "status of its store, while a coordinator leads: {}",
+        store_status(&site.bench, "store", largest)
+    ));
     fleet.end();
     lines.push(format!("status of its store, without a coordinator: {}", store_status(&site.bench, "store", largest)));
     lines.extend(embedded::run(&site.bench, most, 2 * slots).await);
