@@ -23,7 +23,7 @@ impl Lead {
         match effect {
             Effect::Publish { sweep, job, key, generation } => self.publish((sweep, job), key, generation),
             Effect::Withdraw { key } => self.lanes().withdraw(key),
-            Effect::CheckStore { key } => self.look(Look::Outcome { generation: None }, key),
+            Effect::CheckStore { key } => self.look(Look::Unheard { generation: None }, key),
             Effect::CheckHistory { key } => self.look(Look::History, key),
             Effect::Revoke { key, generation, reason } => {
                 let name = self.sweeps.name(&key);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use bitsweep_backends::{BackendError, Service, Store};
 use bitsweep_plan::scheduler::{Event, Fact};
-use bitsweep_proto::{JobKey, Nonce};
+use bitsweep_proto::{JobKey, Nonce, Outcome};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -19,6 +19,8 @@ use crate::vanished;
 pub(crate) enum Look {
     /// For the outcome; of this generation, where a hint names one.
     Outcome { generation: Option<u32> },
+    /// The same where the ledger has not told of one: whoever committed it may be gone. Then the ledger is told.
+    Unheard { generation: Option<u32> },
     /// For the attempts on record.
     History,
     /// Puts an end on record for an attempt that vanished, then as [`Look::History`]. It was first heard of at this time
@@ -32,7 +34,7 @@ impl Look {
     /// Looks that answer one another.
     fn subject(&self) -> Subject {
         match self {
-            Self::Outcome { .. } => Subject::Outcome,
+            Self::Outcome { .. } | Self::Unheard { .. } => Subject::Outcome,
             Self::History => Subject::History,
             Self::Close { attempt, .. } => Subject::Attempt(attempt.clone()),
             Self::Revoke { generation, .. } => Subject::Generation(*generation),
@@ -41,7 +43,7 @@ impl Look {
 
     fn name(&self) -> &'static str {
         match self {
-            Self::Outcome { .. } => "check_store",
+            Self::Outcome { .. } | Self::Unheard { .. } => "check_store",
             Self::History => "check_history",
             Self::Close { .. } => "close_attempt",
             Self::Revoke { .. } => "revoke",
@@ -67,7 +69,11 @@ impl Lookups {
         let place = (look.subject(), key);
         if let Some(next) = self.0.get_mut(&place) {
             // Without the generation that a hint names: by then there may be a newer one.
-            *next = Some(if let Look::Outcome { .. } = look { Look::Outcome { generation: None } } else { look });
+            *next = Some(match look {
+                Look::Outcome { .. } => Look::Outcome { generation: None },
+                Look::Unheard { .. } => Look::Unheard { generation: None },
+                look => look,
+            });
             return;
         }
         self.0.insert(place, None);
@@ -93,8 +99,17 @@ impl Hands {
         let Self { store, health, .. } = self;
         match look {
             Look::Outcome { generation } => {
-                let event = health.insist(Service::Store, || outcome(store, key, *generation)).await;
-                Found::Event(event)
+                let seen = health.insist(Service::Store, || see(store, key, *generation)).await;
+                Found::Event(seen.event(key))
+            }
+            Look::Unheard { generation } => {
+                let seen = health.insist(Service::Store, || see(store, key, *generation)).await;
+                if let Seen::Outcome(outcome) = &seen {
+                    // So that it is among the results, and nobody is offered the job.
+                    let told = health.try_once(Service::Ledger, self.ledger.adopt(outcome)).await;
+                    told.unwrap_or_else(|error| tracing::debug!(%key, "the ledger was not told of its outcome: {error}"));
+                }
+                Found::Event(seen.event(key))
             }
             Look::History => Found::Attempts(health.insist(Service::Store, || store.attempts(key)).await),
             Look::Close { attempt, heard_at } => {
@@ -112,19 +127,38 @@ impl Hands {
     }
 }
 
-/// The fact behind a hint: the outcome, or that the newest is revoked, or nothing.
-async fn outcome(store: &Store, key: JobKey, hint: Option<u32>) -> Result<Option<Event>, BackendError> {
+/// What the store has of a job.
+enum Seen {
+    /// The outcome that counts, or the one that a hint named.
+    Outcome(Box<Outcome>),
+    /// The newest is of this generation, and revoked.
+    Revoked { generation: u32 },
+    Nothing,
+}
+
+impl Seen {
+    fn event(&self, key: JobKey) -> Option<Event> {
+        match self {
+            Self::Outcome(outcome) => Some(Event::Committed { key, fact: Fact::of(outcome) }),
+            Self::Revoked { generation } => Some(Event::Revoked { key, generation: *generation }),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// The fact behind a hint.
+async fn see(store: &Store, key: JobKey, hint: Option<u32>) -> Result<Seen, BackendError> {
     if let Some(generation) = hint {
         // One read instead of two listings and a read. Where it is revoked already, that hint comes too.
         match store.outcome_at(key, generation).await {
-            Ok(Some(outcome)) => return Ok(Some(Event::Committed { key, fact: Fact::of(&outcome) })),
+            Ok(Some(outcome)) => return Ok(Seen::Outcome(Box::new(outcome))),
             Ok(None) | Err(BackendError::Damaged { .. }) => {}
             Err(error) => return Err(error),
         }
     }
     if let Some(outcome) = store.outcome_or_revoke(key).await? {
-        return Ok(Some(Event::Committed { key, fact: Fact::of(&outcome) }));
+        return Ok(Seen::Outcome(Box::new(outcome)));
     }
     let revoked = store.next_generation(key).await?.checked_sub(1);
-    Ok(revoked.map(|generation| Event::Revoked { key, generation }))
+    Ok(revoked.map_or(Seen::Nothing, |generation| Seen::Revoked { generation }))
 }

@@ -50,7 +50,7 @@ pub(crate) fn differences(known: &Known, state: &State, sweeps: &Sweeps) -> Vec<
     for key in sweeps.all().flat_map(|sweep| sweep.plan.jobs.iter().map(|job| job.key)) {
         let is_done = state.job_state(&key) == Some(JobState::Done);
         let look = match known.outcomes.get(&key) {
-            Some(generation) if !is_done => Look::Outcome { generation: Some(*generation) },
+            Some(generation) if !is_done => Look::Unheard { generation: Some(*generation) },
             // It may be of a generation that the state has not heard of. Few jobs are ever made again.
             Some(generation) if *generation > 0 => Look::Outcome { generation: Some(*generation) },
             Some(_) => continue,

@@ -104,6 +104,9 @@ async fn a_short_attempt_that_vanished_behind_its_commit_is_charged_by_its_outco
         assert_eq!(world.services.store.attempts(key).await.unwrap(), Attempts::default());
     }
     assert_eq!(coordinator.status(sweep).await.spent.unwrap().usd, 3600.0);
+    // It told nobody, so the coordinator does.
+    let results = world.services.ledger.results("", 10).await.unwrap();
+    assert_eq!(results.len(), 1, "{results:?}");
     coordinator.kill().await;
     let mut coordinator = world.coordinator();
     coordinator.hears(|news| news.what == What::Submitted).await;
