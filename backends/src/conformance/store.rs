@@ -310,7 +310,7 @@ async fn gc_keeps_what_plans_need(store: &Store) {
     assert_eq!(store.outcome(done).await.unwrap().unwrap().generation, 1);
     assert_eq!(store.outcome(gone).await.unwrap(), None);
     assert_eq!(store.checkpoints(open).await.unwrap().len(), 1);
-    assert!(store.tried().await.unwrap().is_empty());
+    assert_eq!(store.tried().await.unwrap(), BTreeSet::from([done]), "what the revoked outcome took");
     assert_eq!((store.logs(open).await.unwrap(), store.logs(gone).await.unwrap()), (vec![nonce(0)], Vec::new()));
     assert_eq!(store.controls(&kept_id).await.unwrap().len(), 1);
     assert!(store.controls(&dropped_id).await.unwrap().is_empty());
