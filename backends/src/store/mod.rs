@@ -216,6 +216,7 @@ mod tests {
         assert!(names.remove(submission).ends_with(&format!("-{sweep}.json")));
         let (k, b) = (key.to_string(), blob.to_string());
         let expected = [
+            format!("attempts/{k}/{attempt}.end.json"),
             format!("attempts/{k}/{attempt}.start.json"),
             format!("blobs/{}/{b}", &b[..2]),
             format!("checkpoints/{k}/chunk%2F0.json"),
@@ -236,13 +237,13 @@ mod tests {
         let second_line = |name: &str| read(name).lines().nth(1).unwrap().to_owned();
         assert_eq!(read("format.json").lines().last(), Some("{\"version\":1}"));
         assert_eq!(second_line("store.json"), format!("{{\"version\":1,\"id\":\"{}\"}}", store.id()));
-        assert_eq!(read(&expected[8]), "log");
+        assert_eq!(read(&expected[9]), "log");
         assert_eq!(
-            second_line(&expected[2]),
+            second_line(&expected[3]),
             format!("{{\"version\":1,\"name\":\"chunk/0\",\"blob\":\"{b}\",\"bytes\":3}}")
         );
         assert_eq!(
-            second_line(&expected[11]),
+            second_line(&expected[12]),
             format!("{{\"version\":1,\"key\":\"{k}\",\"generation\":0,\"reason\":\"lost\"}}")
         );
     }
