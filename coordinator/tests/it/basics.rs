@@ -200,10 +200,13 @@ async fn a_job_waits_for_the_worker_that_fits() {
     let sweep = coordinator.desk.submit(flat("a", 0..2)).await.unwrap();
     shop.until(|did| !did.is_empty()).await;
     // They take the ticket of the other job again and again, and can do nothing with it.
-    let _useless = Workers::of_no_use(&shop, 10..12);
+    let useless = Workers::of_no_use(&shop, 10..12);
+    tokio::time::sleep(Duration::from_secs(3000)).await;
+    drop(useless);
     assert_eq!(coordinator.finishes(sweep).await, (2, 0, 0));
     // Where none that fits is alive, that is said.
     drop(workers);
+    let _useless = Workers::of_no_use(&shop, 10..12);
     let sweep = coordinator.desk.submit(flat("b", 2..3)).await.unwrap();
     assert_eq!(coordinator.finishes(sweep).await, (0, 0, 1));
     let [failure] = &coordinator.status(sweep).await.failures[..] else { panic!("one job is held") };
