@@ -10,6 +10,8 @@
 //! one, becomes a child of the span named there, whichever process that was in. Crates write the field and know nothing of
 //! OpenTelemetry.
 
+use std::io::IsTerminal;
+
 use clap::{Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -80,8 +82,10 @@ pub(crate) fn start(args: &LogArgs, default_level: &str) -> Result<Telemetry, Fa
 
 fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for people: a file, a pipe and whoever sets NO_COLOR get none.
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     match format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => lines.with_ansi(colours).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
     }
 }

@@ -107,7 +107,9 @@ impl Hands {
                 if let Seen::Outcome(outcome) = &seen {
                     // So that it is among the results, and nobody is offered the job.
                     let told = health.try_once(Service::Ledger, self.ledger.adopt(outcome)).await;
-                    told.unwrap_or_else(|error| tracing::debug!(%key, "the ledger was not told of its outcome: {error}"));
+                    told.unwrap_or_else(
+                        |error| tracing::debug!(%key, "the ledger was not told of its outcome: {error}"),
+                    );
                 }
                 Found::Event(seen.event(key))
             }
@@ -132,7 +134,9 @@ enum Seen {
     /// The outcome that counts, or the one that a hint named.
     Outcome(Box<Outcome>),
     /// The newest is of this generation, and revoked.
-    Revoked { generation: u32 },
+    Revoked {
+        generation: u32,
+    },
     Nothing,
 }
 

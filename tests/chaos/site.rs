@@ -87,7 +87,7 @@ impl Site {
     /// `bitsweep ARGUMENTS` that knows the store.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.bench.command(arguments);
-        command.envs(self.s3.settings()).env("BITSWEEP_LOG", "info").env("NO_COLOR", "1");
+        command.envs(self.s3.settings()).env("BITSWEEP_LOG", "info");
         command
     }
 

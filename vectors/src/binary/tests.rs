@@ -91,7 +91,8 @@ fn vectors() -> impl Strategy<Value = Matrix> {
 /// As [`vectors`], with values whose products with small powers of two are exact.
 fn moderate_vectors() -> impl Strategy<Value = Matrix> {
     let spread = (1.0f32..2.0, -99i32..99, any::<bool>());
-    let spread = spread.prop_map(|(value, power, negative)| value * 2f32.powi(power) * if negative { -1.0 } else { 1.0 });
+    let spread =
+        spread.prop_map(|(value, power, negative)| value * 2f32.powi(power) * if negative { -1.0 } else { 1.0 });
     matrices(prop_oneof![4 => 1e-3f32..1.0, 4 => -1.0f32..-1e-3, 2 => spread, 1 => Just(0.0f32), 1 => Just(1.0f32)])
 }
 
