@@ -84,7 +84,7 @@ impl Embedded {
             tell(&mut lead, observer);
             observer.standing(&Standing::of(&lead, &sweep));
             if lead.sweeps.is_over(&sweep) {
-                lead.paint_last(&sweep).await;
+                lead.index_last(&sweep).await;
                 return Ok(end(&lead, &sweep, false));
             }
             tokio::select! {

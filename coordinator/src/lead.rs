@@ -25,7 +25,7 @@ use crate::lanes::Lanes;
 use crate::load::Live;
 use crate::lookups::Lookups;
 use crate::nonce::jittered;
-use crate::picture::Easel;
+use crate::picture::IndexKeeper;
 use crate::signs::Signs;
 use crate::sweeps::Sweeps;
 use crate::view::News;
@@ -68,7 +68,7 @@ pub(crate) struct Lead {
     /// What those who watch have not heard.
     pub(super) news: Vec<News>,
     pub(super) lookups: Lookups,
-    pub(super) easel: Option<Easel>,
+    pub(super) index_keeper: Option<IndexKeeper>,
     pub(super) tasks: JoinSet<()>,
     pub(super) phase: Phase,
     /// Whether something was decided that nobody took in.
@@ -135,7 +135,7 @@ impl Lead {
             loading: HashMap::new(),
             news: Vec::new(),
             lookups: Lookups::default(),
-            easel: None,
+            index_keeper: None,
             tasks,
             phase: Phase::Closing,
             missed: false,
@@ -319,7 +319,7 @@ impl Lead {
         if now >= self.timers.show {
             self.timers.show = now + settings.count_every;
             self.hands.metrics.show(&self.shown());
-            self.paint_all();
+            self.index_all();
         }
     }
 

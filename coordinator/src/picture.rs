@@ -125,31 +125,31 @@ fn needed_by(plan: &Plan, job: u32) -> (Option<String>, u64) {
     (first, cells.count() as u64)
 }
 
-/// Where pictures are painted: they are put into the index one after the other.
+/// Keeps the index up: pictures are put into it one after the other.
 #[derive(Debug)]
-pub(crate) struct Easel {
+pub(crate) struct IndexKeeper {
     store: Store,
-    canvas: mpsc::UnboundedSender<Painted>,
+    entries: mpsc::UnboundedSender<Entry>,
     /// When the next are due.
     due: Instant,
 }
 
 #[derive(Debug)]
-struct Painted {
+struct Entry {
     sweep: SweepId,
     picture: Picture,
     /// The last one of a run: the moment from which on it was made, and who waits until it is put.
     last: Option<(Moment, oneshot::Sender<()>)>,
 }
 
-impl Easel {
-    /// Puts what is painted, among `tasks`. `None` where the store is no folder: it has no index.
-    fn set_up(store: &Store, lock: Arc<StoreLock>, tasks: &mut JoinSet<()>) -> Option<Self> {
+impl IndexKeeper {
+    /// Starts to put what is sent, among `tasks`. `None` where the store is no folder: it has no index.
+    fn start(store: &Store, lock: Arc<StoreLock>, tasks: &mut JoinSet<()>) -> Option<Self> {
         store.folder()?;
-        let (canvas, mut painted) = mpsc::unbounded_channel::<Painted>();
+        let (entries, mut received) = mpsc::unbounded_channel::<Entry>();
         let own = store.clone();
         tasks.spawn(async move {
-            while let Some(Painted { sweep, picture, last }) = painted.recv().await {
+            while let Some(Entry { sweep, picture, last }) = received.recv().await {
                 let value = serde_json::to_value(&picture).expect("plain data has a form in JSON");
                 let (moment, awaited) = last.unzip();
                 if let Err(error) = own.put_index(&lock, &sweep, (&value, moment)).await {
@@ -158,44 +158,44 @@ impl Easel {
                 awaited.map(|awaited| awaited.send(()));
             }
         });
-        Some(Self { store: store.clone(), canvas, due: Instant::now() })
+        Some(Self { store: store.clone(), entries, due: Instant::now() })
     }
 }
 
 impl Lead {
     /// From now on the index is kept up, by whoever has this lock of the store.
     pub(crate) fn keep_index(&mut self, lock: Arc<StoreLock>) {
-        self.easel = Easel::set_up(&self.hands.store, lock, &mut self.tasks);
+        self.index_keeper = IndexKeeper::start(&self.hands.store, lock, &mut self.tasks);
     }
 
-    /// Paints all sweeps that may have changed, where that is due.
-    pub(super) fn paint_all(&mut self) {
+    /// Has all sweeps indexed that may have changed, where that is due.
+    pub(super) fn index_all(&mut self) {
         let began = Instant::now();
-        if self.easel.as_ref().is_none_or(|easel| easel.due > began) {
+        if self.index_keeper.as_ref().is_none_or(|keeper| keeper.due > began) {
             return;
         }
         let live: Vec<SweepId> = self.sweeps.ids().filter(|id| !self.sweeps.is_over(id)).collect();
-        live.iter().for_each(|sweep| self.paint(sweep));
-        if let Some(easel) = &mut self.easel {
-            easel.due = Instant::now() + EVERY.max(began.elapsed() * SHARE);
+        live.iter().for_each(|sweep| self.index(sweep));
+        if let Some(keeper) = &mut self.index_keeper {
+            keeper.due = Instant::now() + EVERY.max(began.elapsed() * SHARE);
         }
     }
 
-    /// Paints one sweep now.
-    pub(super) fn paint(&self, sweep: &SweepId) {
-        if let (Some(easel), Some(picture)) = (&self.easel, self.picture(sweep)) {
+    /// Has one sweep indexed now.
+    pub(super) fn index(&self, sweep: &SweepId) {
+        if let (Some(keeper), Some(picture)) = (&self.index_keeper, self.picture(sweep)) {
             // Whoever puts them lives as long as the loop.
-            let _ = easel.canvas.send(Painted { sweep: *sweep, picture, last: None });
+            let _ = keeper.entries.send(Entry { sweep: *sweep, picture, last: None });
         }
     }
 
     /// Leaves a picture that can be believed when nobody schedules any more. For one who knows all that is on record about
     /// the sweep, and of whose own nothing is under way.
-    pub(crate) async fn paint_last(&self, sweep: &SweepId) {
-        let Some(easel) = &self.easel else { return };
-        if let (Some(moment), Some(picture)) = (easel.store.moment(), self.picture(sweep)) {
+    pub(crate) async fn index_last(&self, sweep: &SweepId) {
+        let Some(keeper) = &self.index_keeper else { return };
+        if let (Some(moment), Some(picture)) = (keeper.store.moment(), self.picture(sweep)) {
             let (put, is_put) = oneshot::channel();
-            let _ = easel.canvas.send(Painted { sweep: *sweep, picture, last: Some((moment, put)) });
+            let _ = keeper.entries.send(Entry { sweep: *sweep, picture, last: Some((moment, put)) });
             let _ = is_put.await;
         }
     }
