@@ -84,7 +84,10 @@ impl Embedded {
             tell(&mut lead, observer);
             observer.standing(&Standing::of(&lead, &sweep));
             if lead.sweeps.is_over(&sweep) {
-                lead.index_last(&sweep).await;
+                if let Some(put) = lead.index_last(&sweep) {
+                    // An error says that it cannot be put.
+                    let _ = put.await;
+                }
                 return Ok(end(&lead, &sweep, false));
             }
             tokio::select! {

@@ -52,7 +52,7 @@ impl Lead {
                 if let Some(known) = self.sweeps.get_mut(&sweep) {
                     known.is_over = true;
                 }
-                self.index(&sweep);
+                drop(self.index_last(&sweep));
                 let [done, failed, held] = [done, failed, held].map(|count| count as u64);
                 self.tell(vec![sweep], What::Finished { done, failed, held });
                 if failed == 0 && held == 0 {

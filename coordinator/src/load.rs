@@ -187,7 +187,7 @@ impl Reader {
                 // Its record was damaged, and is revoked now; or it was revoked just now.
                 None => {
                     shelf.known.outcomes.remove(&key);
-                    let next = self.health.insist(Service::Store, || store.next_generation(key)).await;
+                    let next = self.health.insist(Service::Store, || store.generation_of(key)).await;
                     shelf.known.generations.insert(key, next);
                 }
             }

@@ -163,6 +163,6 @@ async fn see(store: &Store, key: JobKey, hint: Option<u32>) -> Result<Seen, Back
     if let Some(outcome) = store.outcome_or_revoke(key).await? {
         return Ok(Seen::Outcome(Box::new(outcome)));
     }
-    let revoked = store.next_generation(key).await?.checked_sub(1);
+    let revoked = store.generation_of(key).await?.checked_sub(1);
     Ok(revoked.map_or(Seen::Nothing, |generation| Seen::Revoked { generation }))
 }

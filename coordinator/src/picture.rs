@@ -125,6 +125,14 @@ fn needed_by(plan: &Plan, job: u32) -> (Option<String>, u64) {
     (first, cells.count() as u64)
 }
 
+/// Whether the store has as many of the plan's jobs done as a picture says. One that was revoked just before may be news
+/// that has not come yet.
+async fn has_all(store: &Store, plan: &Plan, picture: &Picture) -> bool {
+    let Ok(known) = store.known().await else { return false };
+    let done = plan.jobs.iter().filter(|job| known.outcomes.contains_key(&job.key)).count() as u64;
+    done == picture.kinds.iter().map(|kind| kind.done).sum::<u64>()
+}
+
 /// Keeps the index up: pictures are put into it one after the other.
 #[derive(Debug)]
 pub(crate) struct IndexKeeper {
@@ -138,8 +146,17 @@ pub(crate) struct IndexKeeper {
 struct Entry {
     sweep: SweepId,
     picture: Picture,
-    /// The last one of a run: the moment from which on it was made, and who waits until it is put.
-    last: Option<(Moment, oneshot::Sender<()>)>,
+    last: Option<Last>,
+}
+
+/// What the last picture of a sweep comes with.
+#[derive(Debug)]
+struct Last {
+    plan: Arc<Plan>,
+    /// From then on it was made.
+    moment: Moment,
+    /// For whoever waits until it is put.
+    put: oneshot::Sender<()>,
 }
 
 impl IndexKeeper {
@@ -151,11 +168,16 @@ impl IndexKeeper {
         tasks.spawn(async move {
             while let Some(Entry { sweep, picture, last }) = received.recv().await {
                 let value = serde_json::to_value(&picture).expect("plain data has a form in JSON");
-                let (moment, awaited) = last.unzip();
-                if let Err(error) = own.put_index(&lock, &sweep, (&value, moment)).await {
+                let knows_all = match &last {
+                    Some(last) => has_all(&own, &last.plan, &picture).await,
+                    None => false,
+                };
+                let (moment, put) = last.map(|Last { moment, put, .. }| (moment, put)).unzip();
+                if let Err(error) = own.put_index(&lock, &sweep, (&value, moment.filter(|_| knows_all))).await {
                     tracing::debug!(%sweep, "the index is not kept up: {error}");
                 }
-                awaited.map(|awaited| awaited.send(()));
+                // Nobody may be waiting.
+                let _ = put.map(|put| put.send(()));
             }
         });
         Some(Self { store: store.clone(), entries, due: Instant::now() })
@@ -182,22 +204,22 @@ impl Lead {
     }
 
     /// Has one sweep indexed now.
-    pub(super) fn index(&self, sweep: &SweepId) {
+    fn index(&self, sweep: &SweepId) {
         if let (Some(keeper), Some(picture)) = (&self.index_keeper, self.picture(sweep)) {
             // Whoever puts them lives as long as the loop.
             let _ = keeper.entries.send(Entry { sweep: *sweep, picture, last: None });
         }
     }
 
-    /// Leaves a picture that can be believed when nobody schedules any more. For one who knows all that is on record about
-    /// the sweep, and of whose own nothing is under way.
-    pub(crate) async fn index_last(&self, sweep: &SweepId) {
-        let Some(keeper) = &self.index_keeper else { return };
-        if let (Some(moment), Some(picture)) = (keeper.store.moment(), self.picture(sweep)) {
-            let (put, is_put) = oneshot::channel();
-            let _ = keeper.entries.send(Entry { sweep: *sweep, picture, last: Some((moment, put)) });
-            let _ = is_put.await;
-        }
+    /// Has a picture put of a sweep that is over, which can be believed when nobody schedules any more, until something is
+    /// put on record in this store. What is returned ends once it is put.
+    pub(crate) fn index_last(&self, sweep: &SweepId) -> Option<oneshot::Receiver<()>> {
+        let keeper = self.index_keeper.as_ref()?;
+        let (moment, picture) = (keeper.store.moment()?, self.picture(sweep)?);
+        let (put, is_put) = oneshot::channel();
+        let last = Last { plan: Arc::clone(&self.sweeps.get(sweep)?.plan), moment, put };
+        let _ = keeper.entries.send(Entry { sweep: *sweep, picture, last: Some(last) });
+        Some(is_put)
     }
 
     /// How a sweep stands now. Costs what the sweep has.

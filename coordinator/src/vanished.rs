@@ -34,7 +34,7 @@ pub(crate) async fn close(
         Some(start) => start.generation,
         // It was short: it made the outcome, or came too late for it, or found it there.
         None if store.outcome_or_revoke(key).await?.is_some() => return Ok(false),
-        None => store.next_generation(key).await?,
+        None => store.generation_of(key).await?,
     };
     // An attempt that commits puts no end on record: its outcome names it, and says what it took.
     match store.outcome_at(key, generation).await {

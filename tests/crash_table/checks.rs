@@ -100,10 +100,8 @@ async fn counting(world: &World, key: JobKey) -> Result<Outcome, String> {
         let revoked = world.store.revocation(key, generation).await.map_err(text)?;
         expect(revoked.is_some(), || format!("{key}: generation {generation} counts beside {}", outcome.generation))?;
     }
-    let next = world.store.next_generation(key).await.map_err(text)?;
-    expect(next == outcome.generation + 1, || {
-        format!("{key}: generation {next} is next after {}", outcome.generation)
-    })?;
+    let next = world.store.outcome_at(key, outcome.generation + 1).await.map_err(text)?;
+    expect(next.is_none(), || format!("{key}: there is an outcome behind generation {}", outcome.generation))?;
     Ok(outcome)
 }
 

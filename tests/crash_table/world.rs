@@ -297,7 +297,7 @@ impl World {
     /// Damages the record of the first outcome of a job.
     pub(crate) async fn damage_outcome(&self, key: JobKey) {
         let name = key.to_string();
-        self.damage(&path::Path::from_iter(["outcomes", &name[..2], &name, "0.json"])).await;
+        self.damage(&path::Path::from_iter(["outcomes", &name[..2], &format!("{name}.0.json")])).await;
     }
 
     async fn damage(&self, place: &path::Path) {

@@ -30,7 +30,8 @@ const PQ_DOCUMENTS: usize = 300;
 
 const MEASURES: &str = "measures: [nDCG@10, Recall@10, Recall@100, MRR@10, MRR, Overlap@10]\n";
 
-/// `BITSWEEP_DOCS` says how many documents (all), `BITSWEEP_ROUNDS` how often (3).
+/// `BITSWEEP_DOCS` says how many documents (all), `BITSWEEP_ROUNDS` how often (3), `BITSWEEP_HOST_DOCS` how many for the
+/// hosts (as many).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement: scripts/overhead runs it"]
 async fn overhead() {
@@ -42,8 +43,17 @@ async fn overhead() {
         distributed.push(with_one_worker(documents, cores).await);
         println!("round {round}: embedded {:.2} s, one worker {:.2} s", embedded[round - 1], distributed[round - 1]);
     }
-    let (alone, together) = (median(&mut embedded), median(&mut distributed));
-    println!("median: embedded {alone:.2} s, one worker {together:.2} s: {:+.1} %", (together / alone - 1.0) * 100.0);
+    if rounds > 0 {
+        let (alone, together) = (median(&mut embedded), median(&mut distributed));
+        println!(
+            "median: embedded {alone:.2} s, one worker {together:.2} s: {:+.1} %",
+            (together / alone - 1.0) * 100.0
+        );
+    }
+    let documents = setting("BITSWEEP_HOST_DOCS", documents);
+    if documents == 0 {
+        return;
+    }
     let hosts = Hosts::make();
     let (one, two) = (on_hosts(documents, &HOSTS[..1]).await, on_hosts(documents, &HOSTS).await);
     drop(hosts);

@@ -110,7 +110,7 @@ async fn fetch_blob(store: &Store, wanted: &Wanted<'_>) -> Result<LocalBlob, Inp
 /// The outcome of an input's job does not count any more.
 async fn not_there(store: &Store, input: &WorkInput, key: JobKey) -> Result<InputError, BackendError> {
     let message = format!("input \"{}\" is not there: job {key} has to run again", input.name);
-    let revoked = store.next_generation(key).await?.checked_sub(1).map(|generation| (key, generation));
+    let revoked = store.generation_of(key).await?.checked_sub(1).map(|generation| (key, generation));
     Ok(InputError::Lost { message, revoked })
 }
 

@@ -32,7 +32,7 @@ pub(crate) async fn standing(store: &Store, work: &Work) -> Result<Standing, Bac
     if let Some(outcome) = store.outcome_or_revoke(work.key).await? {
         return Ok(Standing::Done(Box::new(outcome)));
     }
-    match store.next_generation(work.key).await? {
+    match store.generation_of(work.key).await? {
         next if next > work.generation => Ok(Standing::Revoked { generation: next - 1 }),
         _ => Ok(Standing::Open),
     }

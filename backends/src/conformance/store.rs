@@ -81,7 +81,7 @@ async fn one_outcome_of_many_is_created(store: Store) {
 async fn outcomes_are_revoked_and_made_again(store: &Store) {
     let key = key(0);
     assert_eq!(store.outcome(key).await.unwrap(), None);
-    assert_eq!(store.next_generation(key).await.unwrap(), 0);
+    assert_eq!(store.generation_of(key).await.unwrap(), 0);
     let first = outcome(key, 0, 0, digest(1));
     store.put_outcome(&first).await.unwrap();
     assert_eq!(store.known().await.unwrap().outcomes, HashMap::from([(key, 0)]));
@@ -94,7 +94,7 @@ async fn outcomes_are_revoked_and_made_again(store: &Store) {
     assert_eq!(store.revocation(key, 1).await.unwrap(), None);
     assert_eq!(store.outcome(key).await.unwrap(), None);
     assert_eq!(store.outcome_at(key, 0).await.unwrap(), Some(first));
-    assert_eq!(store.next_generation(key).await.unwrap(), 1);
+    assert_eq!(store.generation_of(key).await.unwrap(), 1);
     let known = store.known().await.unwrap();
     assert_eq!((known.outcomes, known.generations), (HashMap::new(), HashMap::from([(key, 1)])));
     let second = outcome(key, 1, 1, digest(2));
@@ -102,6 +102,14 @@ async fn outcomes_are_revoked_and_made_again(store: &Store) {
     assert_eq!(store.outcome(key).await.unwrap(), Some(second));
     let known = store.known().await.unwrap();
     assert_eq!((known.outcomes, known.generations), (HashMap::from([(key, 1)]), HashMap::new()));
+    // As a collection leaves it that was cut off: all is told the same way, by the first that is not revoked.
+    let other = JobKey(digest(77));
+    store.revoke(other, 1, "lost").await.unwrap();
+    assert_eq!((store.outcome(other).await.unwrap(), store.generation_of(other).await.unwrap()), (None, 0));
+    store.put_outcome(&outcome(other, 0, 2, digest(3))).await.unwrap();
+    store.revoke(other, 0, "lost").await.unwrap();
+    assert_eq!((store.outcome(other).await.unwrap(), store.generation_of(other).await.unwrap()), (None, 2));
+    assert_eq!(store.known().await.unwrap().generations, HashMap::from([(other, 2)]));
 }
 
 async fn blobs_read_back(store: &Store) {
@@ -180,7 +188,7 @@ async fn bad_records_are_told((store, faulty): (Store, Faulty)) {
     assert_eq!(store.outcome_or_revoke(key).await.unwrap(), None);
     faulty.set(Vec::new());
     assert!(store.revocation(key, 0).await.unwrap().unwrap().contains("damaged"));
-    assert_eq!(store.next_generation(key).await.unwrap(), 1);
+    assert_eq!(store.generation_of(key).await.unwrap(), 1);
     // Numbers that JSON does not have would be committed and never read.
     let mut unfit = outcome(key, 1, 1, digest(1));
     unfit.cost.seconds = f64::NAN;

@@ -11,8 +11,8 @@
 //! plans/<sweep id>.json                                frozen plans
 //! submissions/<milliseconds>-<sweep id>.json           the last one names the newest plan
 //! controls/<sweep id>/<number>.json                    what was decided about a sweep: cancel, resume, retry, budget
-//! outcomes/<first two digits>/<key>/<generation>.json  the commits
-//! revoked/<first two digits>/<key>/<generation>.json   outcomes that no longer count
+//! outcomes/<first two digits>/<key>.<generation>.json  the commits
+//! revoked/<first two digits>/<key>.<generation>.json   outcomes that no longer count
 //! checkpoints/<key>/<name>.json                        which blob holds a checkpoint; the name percent-encoded
 //! attempts/<key>/<nonce>.start.json, <nonce>.end.json
 //! logs/<key>/<nonce>/<part>.txt                        what an attempt wrote for a person to read, as it is
@@ -24,7 +24,7 @@
 //! **Nothing is ever half there.** An object is written under another name and then linked or renamed to its own; what a
 //! killed process leaves (`<name>#<number>`) is never listed, and removed by [`Store::gc`]. **What was put survives a
 //! power cut:** a folder's file, and the folders that lead to it, are flushed to the disk before a put returns (the index
-//! and the caches are not). That is what a put costs most: some 4 flushes, which the system joins with those of others
+//! and the caches are not). That is what a put costs most: some 2 flushes, which the system joins with those of others
 //! that put at the same time.
 //!
 //! **Put-if-absent** makes records: of many writers of one name exactly one wins and all others learn of it. Blobs need
@@ -226,16 +226,16 @@ mod tests {
             "index/changed".to_owned(),
             "lock".to_owned(),
             format!("logs/{k}/{attempt}/3.txt"),
-            format!("outcomes/{}/{k}/0.json", &k[..2]),
+            format!("outcomes/{}/{k}.0.json", &k[..2]),
             format!("plans/{sweep}.json"),
-            format!("revoked/{}/{k}/0.json", &k[..2]),
+            format!("revoked/{}/{k}.0.json", &k[..2]),
             "store.json".to_owned(),
         ];
         assert_eq!(names, expected);
         // The store's own record formats, version 1: what is written today must be read for ever.
         let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
         let second_line = |name: &str| read(name).lines().nth(1).unwrap().to_owned();
-        assert_eq!(read("format.json").lines().last(), Some("{\"version\":1}"));
+        assert_eq!(read("format.json").lines().last(), Some("{\"version\":2}"));
         assert_eq!(second_line("store.json"), format!("{{\"version\":1,\"id\":\"{}\"}}", store.id()));
         assert_eq!(read(&expected[9]), "log");
         assert_eq!(
@@ -289,11 +289,15 @@ mod tests {
     async fn another_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         open(&folder).await;
-        let line = "{\"version\":2}\n";
-        let text = format!("{{\"sha256\":\"{}\"}}\n{line}", Digest::of(line.as_bytes()));
-        std::fs::write(folder.path().join("format.json"), text).unwrap();
-        let error = Store::open(&folder.path().display().to_string()).await.unwrap_err();
-        assert!(error.to_string().contains("of version 2, this program reads 1"), "{error}");
+        for (version, says) in
+            [(1, "is of version 1, this program knows 2 only"), (3, "of version 3, this program reads 2")]
+        {
+            let line = format!("{{\"version\":{version}}}\n");
+            let text = format!("{{\"sha256\":\"{}\"}}\n{line}", Digest::of(line.as_bytes()));
+            std::fs::write(folder.path().join("format.json"), text).unwrap();
+            let error = Store::open(&folder.path().display().to_string()).await.unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+        }
         std::fs::write(folder.path().join("format.json"), "{}").unwrap();
         let error = Store::open(&folder.path().display().to_string()).await.unwrap_err();
         assert!(matches!(error, BackendError::Damaged { .. }), "{error}");
@@ -338,9 +342,9 @@ mod tests {
         store.put_plan(&samples::plan("a", samples::digest(2))).await.unwrap();
         // Half of an outcome and half of a blob, as the object store leaves them.
         let bytes = record::encode(&kept).unwrap();
-        let key_folder = folder.path().join(format!("outcomes/{}/{key}", &key.to_string()[..2]));
-        std::fs::create_dir_all(&key_folder).unwrap();
-        std::fs::write(key_folder.join("0.json#1"), &bytes[..bytes.len() / 2]).unwrap();
+        let outcomes = folder.path().join(format!("outcomes/{}", &key.to_string()[..2]));
+        std::fs::create_dir_all(&outcomes).unwrap();
+        std::fs::write(outcomes.join(format!("{key}.0.json#1")), &bytes[..bytes.len() / 2]).unwrap();
         std::fs::create_dir_all(folder.path().join("blobs/ab")).unwrap();
         std::fs::write(folder.path().join(format!("blobs/ab/{}#7", samples::digest(3))), "half").unwrap();
         std::fs::write(folder.path().join("format.json#1"), "").unwrap();
@@ -415,9 +419,9 @@ mod tests {
         let store = open(&folder).await;
         for number in 0..100_000 {
             let key = JobKey(samples::digest(number)).to_string();
-            let place = folder.path().join(format!("outcomes/{}/{key}", &key[..2]));
+            let place = folder.path().join(format!("outcomes/{}", &key[..2]));
             std::fs::create_dir_all(&place).unwrap();
-            std::fs::write(place.join("0.json"), "").unwrap();
+            std::fs::write(place.join(format!("{key}.0.json")), "").unwrap();
         }
         for _ in 0..3 {
             let start = std::time::Instant::now();

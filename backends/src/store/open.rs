@@ -15,7 +15,7 @@ use crate::address::Address;
 use crate::error::BackendError;
 
 /// Version of the layout.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 /// `format.json`: the mark of a store.
 #[derive(Debug, Serialize, Deserialize)]
@@ -104,12 +104,21 @@ fn is_durable() -> Result<bool, BackendError> {
 /// Reads the format or writes it; and puts it once more, which an honest store refuses. Says whether it can be written.
 async fn check_format(objects: &Objects) -> Result<bool, BackendError> {
     let at = layout::format();
-    if objects.get_record::<Format>(&at).await?.is_none() {
+    let mut found = objects.get_record::<Format>(&at).await?;
+    if found.is_none() {
         objects.create_record(&at, &Format { version: FORMAT_VERSION }).await?;
         // Whoever was first, it must be a version that we know.
-        objects.get_record::<Format>(&at).await?.ok_or_else(|| {
-            BackendError::store_damaged(format!("what was written to {} is not there", objects.name()))
-        })?;
+        found = objects.get_record::<Format>(&at).await?;
+    }
+    let found = found
+        .ok_or_else(|| BackendError::store_damaged(format!("what was written to {} is not there", objects.name())))?;
+    if found.version < FORMAT_VERSION {
+        return Err(BackendError::store_refuses(format!(
+            "the layout of {} is of version {}, this program knows {FORMAT_VERSION} only: use the bitsweep that made it, \
+             or a new store",
+            objects.name(),
+            found.version
+        )));
     }
     match objects.create_record(&at, &Format { version: FORMAT_VERSION }).await {
         Ok(true) => Err(BackendError::store_refuses(format!(

@@ -1,6 +1,6 @@
 //! Outcomes, and the revocations of those that are lost.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
 use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Verdict};
@@ -54,21 +54,15 @@ pub struct Known {
     pub generations: HashMap<JobKey, u32>,
 }
 
-/// Generations of one job: the next after the highest outcome, and the next after the highest revocation.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    outcomes: u32,
-    revoked: u32,
-}
+/// Generations that no longer count.
+#[derive(Debug, Default)]
+struct Revoked(HashMap<JobKey, BTreeSet<u32>>);
 
-impl Seen {
-    /// The generation that counts. Only the newest can, for each was made because the one before it was lost.
-    fn counts(self) -> Option<u32> {
-        (self.outcomes > self.revoked).then(|| self.outcomes - 1)
-    }
-
-    fn next(self) -> u32 {
-        self.outcomes.max(self.revoked)
+impl Revoked {
+    /// The first that is not revoked.
+    fn next(&self, key: &JobKey) -> u32 {
+        let revoked = self.0.get(key);
+        (0..).find(|generation| revoked.is_none_or(|revoked| !revoked.contains(generation))).unwrap_or(u32::MAX)
     }
 }
 
@@ -98,19 +92,17 @@ impl Store {
         Ok(if existing.attempt == outcome.attempt { Put::Created } else { Put::Existing(Box::new(existing)) })
     }
 
-    /// The outcome of the job that counts: the newest, unless it is revoked.
+    /// The outcome of the job that counts: the one of the first generation that is not revoked, for each was made because
+    /// the one before it was lost.
     pub async fn outcome(&self, key: JobKey) -> Result<Option<Outcome>, BackendError> {
-        match self.seen(key).await?.counts() {
-            Some(generation) => self.outcome_at(key, generation).await,
-            None => Ok(None),
-        }
+        self.newest(key).await?.1
     }
 
     /// As [`Store::outcome`], for whoever can have the job run again: an outcome whose record is damaged is revoked, and
     /// so is none.
     pub async fn outcome_or_revoke(&self, key: JobKey) -> Result<Option<Outcome>, BackendError> {
-        let Some(generation) = self.seen(key).await?.counts() else { return Ok(None) };
-        match self.outcome_at(key, generation).await {
+        let (generation, outcome) = self.newest(key).await?;
+        match outcome {
             Err(error @ BackendError::Damaged { .. }) => {
                 self.revoke(key, generation, &error.to_string()).await?;
                 Ok(None)
@@ -132,9 +124,9 @@ impl Store {
         )))
     }
 
-    /// The generation of the outcome to make next: 0 at first.
-    pub async fn next_generation(&self, key: JobKey) -> Result<u32, BackendError> {
-        Ok(self.seen(key).await?.next())
+    /// The first generation that is not revoked: the one to make next, or the one that counts. 0 at first.
+    pub async fn generation_of(&self, key: JobKey) -> Result<u32, BackendError> {
+        Ok(self.newest(key).await?.0)
     }
 
     /// Puts on record that this outcome no longer counts, for what it names is lost. Idempotent: the first reason stays.
@@ -163,48 +155,45 @@ impl Store {
 
     /// Lists all outcomes at once; none is read.
     pub async fn known(&self) -> Result<Known, BackendError> {
-        let mut seen: HashMap<JobKey, Seen> = HashMap::new();
         // Outcomes first: one that is committed and revoked meanwhile is then not taken for one that counts.
-        for (key, next) in self.see_all(OUTCOMES).await? {
-            let job = seen.entry(key).or_default();
-            job.outcomes = job.outcomes.max(next);
+        let outcomes = self.generations(OUTCOMES).await?;
+        let mut revoked = Revoked::default();
+        for (key, generation) in self.generations(REVOKED).await? {
+            revoked.0.entry(key).or_default().insert(generation);
         }
-        for (key, next) in self.see_all(REVOKED).await? {
-            let job = seen.entry(key).or_default();
-            job.revoked = job.revoked.max(next);
-        }
-        let mut known = Known::default();
-        for (key, job) in seen {
-            match job.counts() {
-                Some(generation) => known.outcomes.insert(key, generation),
-                None => known.generations.insert(key, job.next()),
-            };
-        }
-        Ok(known)
+        let counts = |(key, generation): &(JobKey, u32)| *generation == revoked.next(key);
+        let outcomes: HashMap<JobKey, u32> = outcomes.into_iter().filter(counts).collect();
+        let lost = revoked.0.keys().filter(|key| !outcomes.contains_key(key));
+        let generations = lost.map(|key| (*key, revoked.next(key))).filter(|(_, next)| *next > 0).collect();
+        Ok(Known { outcomes, generations })
     }
 
-    async fn seen(&self, key: JobKey) -> Result<Seen, BackendError> {
-        let highest = |seen: Vec<(JobKey, u32)>| seen.into_iter().map(|(_, next)| next).max().unwrap_or(0);
-        let outcomes = highest(self.see(&layout::generations(OUTCOMES, key)).await?);
-        let revoked = highest(self.see(&layout::generations(REVOKED, key)).await?);
-        Ok(Seen { outcomes, revoked })
+    /// The first generation of a job that is not revoked, and what reading its outcome comes to. Two requests at once where
+    /// none is revoked.
+    async fn newest(&self, key: JobKey) -> Result<(u32, Result<Option<Outcome>, BackendError>), BackendError> {
+        let mut generation = 0;
+        loop {
+            let revoked = layout::generation(REVOKED, key, generation);
+            let (outcome, revoked) = futures::join!(self.outcome_at(key, generation), self.objects.head(&revoked));
+            if revoked?.is_none() {
+                return Ok((generation, outcome));
+            }
+            generation += 1;
+        }
     }
 
-    /// The job and the generation after it, for each record below `folder`.
-    async fn see(&self, folder: &Path) -> Result<Vec<(JobKey, u32)>, BackendError> {
-        let listed = self.objects.list(folder);
-        listed.try_filter_map(async |meta| Ok(next_generation(&meta.location))).try_collect().await
-    }
-
-    /// As [`Store::see`] for all jobs. The object store looks four times at every file of a folder, which makes a start
-    /// with many outcomes slow: a folder is read here, by names alone.
-    async fn see_all(&self, folder: &'static str) -> Result<Vec<(JobKey, u32)>, BackendError> {
-        let Some(root) = self.shared.folder.clone() else { return self.see(&Path::from(folder)).await };
+    /// All generations in `folder`. The object store looks four times at every file of a folder, which makes a start with
+    /// many outcomes slow: a folder is read here, by names alone.
+    async fn generations(&self, folder: &'static str) -> Result<Vec<(JobKey, u32)>, BackendError> {
+        let Some(root) = self.shared.folder.clone() else {
+            let listed = self.objects.list(&Path::from(folder));
+            return listed.try_filter_map(async |meta| Ok(layout::read_generation(&meta.location))).try_collect().await;
+        };
         in_background(move || {
             let mut seen = Vec::new();
-            walk(&root.join(folder), 2, &mut |path| {
+            walk(&root.join(folder), 1, &mut |path| {
                 let name = path.strip_prefix(&root).ok().and_then(|name| name.to_str()).unwrap_or_default();
-                seen.extend(Path::parse(name).ok().as_ref().and_then(next_generation));
+                seen.extend(Path::parse(name).ok().as_ref().and_then(layout::read_generation));
             })
             .map_err(|error| failure::of_file(&root, error))?;
             Ok(seen)
@@ -240,10 +229,6 @@ fn end_of(outcome: Outcome) -> AttemptEnd {
         verdict: Verdict::Committed,
         cost: outcome.cost,
     }
-}
-
-fn next_generation(at: &Path) -> Option<(JobKey, u32)> {
-    layout::read_generation(at).map(|(key, generation)| (key, generation.saturating_add(1)))
 }
 
 /// Tells the paths of all that lies `depth` folders below `folder`.

@@ -52,7 +52,7 @@ pub(super) async fn attempts(
 /// outcome names committed it, whatever else is on record of it; a short one has left nothing else.
 pub async fn attempts_of(store: &Store, key: JobKey) -> Result<Vec<AttemptOfJob>, BackendError> {
     let mut all = merged(store.attempts(key).await?);
-    for generation in 0..store.next_generation(key).await? {
+    for generation in 0..=store.generation_of(key).await? {
         let outcome = match store.outcome_at(key, generation).await {
             // Nobody knows who made it.
             Err(BackendError::Damaged { .. }) => None,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitsweep_backends::Ledger;
+use bitsweep_backends::{Ledger, Store};
+use bitsweep_coordinator::picture::Picture;
 use bitsweep_coordinator::{DeskError, Role, SweepState, What};
 use bitsweep_proto::attempt::Verdict;
 use bitsweep_proto::{Action, Digest, SweepId};
@@ -34,6 +35,29 @@ async fn a_sweep_is_submitted_and_finishes() {
     for line in ["bitsweep_commits_total{kind=\"noop\"} 12", "bitsweep_leader 1", "bitsweep_workers 3"] {
         assert!(text.contains(line), "{line} in\n{text}");
     }
+}
+
+/// So that `status` of a folder is quick when nobody schedules there any more.
+#[tokio::test]
+async fn what_is_over_has_an_index_that_outlives_the_coordinator() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new().await;
+    let open = async || Store::open(&folder.path().display().to_string()).await.unwrap();
+    world.services.store = open().await;
+    let mut coordinator = world.coordinator();
+    let shop = Arc::new(world.shop(Arc::new(|_, _| Deed::Commit(Duration::ZERO))));
+    let _workers = Workers::start(&shop, 2);
+    let sweep = coordinator.desk.submit(chains("a", 3, 2)).await.unwrap();
+    assert_eq!(coordinator.finishes(sweep).await, (6, 0, 0));
+    let store = open().await;
+    while !store.index(&sweep).await.is_some_and(|index| index.ended) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    coordinator.stop().await;
+    let picture = Picture::indexed(&store, &sweep).await.expect("nothing was put on record since");
+    assert_eq!((picture.cells, picture.cells_done), (6, 6));
+    store.control(sweep, Action::Cancel).await.unwrap();
+    assert_eq!(Picture::indexed(&store, &sweep).await, None);
 }
 
 #[tokio::test(start_paused = true)]

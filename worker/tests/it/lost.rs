@@ -120,7 +120,7 @@ async fn a_damaged_outcome_is_revoked_before_it_is_made_again() {
     let work = site.imported(1).await;
     site.attempt(&work, child(&["plays"])).await;
     let key = work.key.to_string();
-    let record = site.store.folder().unwrap().join("outcomes").join(&key[..2]).join(&key).join("0.json");
+    let record = site.store.folder().unwrap().join("outcomes").join(&key[..2]).join(format!("{key}.0.json"));
     std::fs::write(record, "{").unwrap();
 
     let other = site.another().await;
