@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitsweep_backends::store::Moment;
+use bitsweep_backends::store::{Change, Moment};
 use bitsweep_backends::{Store, StoreLock};
 use bitsweep_plan::scheduler::{JobState, Took};
 use bitsweep_plan::{CellCount, KindCount};
@@ -211,11 +211,14 @@ impl Lead {
         }
     }
 
-    /// Has a picture put of a sweep that is over, which can be believed when nobody schedules any more, until something is
-    /// put on record in this store. What is returned ends once it is put.
+    /// Has a picture put of a sweep that is over, which can be believed when nobody schedules any more: for ever where all
+    /// of it is done and nothing is lost, else until something is put on record in this store. What is returned ends once
+    /// it is put.
     pub(crate) fn index_last(&self, sweep: &SweepId) -> Option<oneshot::Receiver<()>> {
         let keeper = self.index_keeper.as_ref()?;
-        let (moment, picture) = (keeper.store.moment()?, self.picture(sweep)?);
+        let picture = self.picture(sweep)?;
+        let is_all_done = picture.kinds.iter().all(|kind| kind.done == kind.total);
+        let moment = keeper.store.moment(if is_all_done { Change::Loss } else { Change::Any })?;
         let (put, is_put) = oneshot::channel();
         let last = Last { plan: Arc::clone(&self.sweeps.get(sweep)?.plan), moment, put };
         let _ = keeper.entries.send(Entry { sweep: *sweep, picture, last: Some(last) });

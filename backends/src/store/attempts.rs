@@ -6,8 +6,8 @@ use bitsweep_proto::JobKey;
 use bitsweep_proto::attempt::{AttemptEnd, AttemptStart};
 use object_store::path::Path;
 
-use super::Store;
 use super::layout::{self, ATTEMPTS};
+use super::{Change, Store};
 use crate::error::BackendError;
 
 /// The attempts on one job, as far as they are on record apart from its outcomes. A start without an end is an attempt
@@ -24,12 +24,12 @@ pub struct Attempts {
 impl Store {
     /// Puts the start of an attempt on record. Idempotent.
     pub async fn put_attempt_start(&self, start: &AttemptStart) -> Result<(), BackendError> {
-        self.create_noted(&layout::attempt_start(start.key, &start.attempt), start).await.map(|_| ())
+        self.create_noted(Change::Any, &layout::attempt_start(start.key, &start.attempt), start).await.map(|_| ())
     }
 
     /// Puts the end of an attempt on record. Idempotent: the first that was put stays.
     pub async fn put_attempt_end(&self, end: &AttemptEnd) -> Result<(), BackendError> {
-        self.create_noted(&layout::attempt_end(end.key, &end.attempt), end).await.map(|_| ())
+        self.create_noted(Change::Any, &layout::attempt_end(end.key, &end.attempt), end).await.map(|_| ())
     }
 
     /// The attempts on one job. Damaged records are left out with a warning: they count for retries and costs, and

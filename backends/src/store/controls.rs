@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::objects::READS_AT_A_TIME;
 use super::record::Record;
-use super::{Store, layout};
+use super::{Change, Store, layout};
 use crate::error::BackendError;
 
 /// How often a number may be taken by somebody else before this one gives up.
@@ -30,7 +30,7 @@ impl Store {
         let mut control = Control { version: CONTROL_VERSION, sweep, number, at: since.as_secs(), action };
         for _ in 0..TRIES {
             let at = layout::control(&sweep, control.number);
-            if self.create_noted(&at, &control).await? {
+            if self.create_noted(Change::Any, &at, &control).await? {
                 return Ok(control);
             }
             // What is there may be this very record, whose first answer was lost; or the same decision in the same second.

@@ -29,7 +29,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use super::layout::{self, ATTEMPTS, BLOBS, CHECKPOINTS, CONTROLS, LOGS, OUTCOMES, REVOKED};
-use super::{Known, Store, StoreLock, failure, in_background};
+use super::{Change, Known, Store, StoreLock, failure, in_background};
 use crate::error::BackendError;
 
 /// The least age of what goes while workers may be at work.
@@ -110,7 +110,7 @@ impl Store {
         let unfinished = |key| planned(key) && !known.outcomes.contains_key(&key);
         let before = SystemTime::now().checked_sub(options.min_age).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut sieve = Sieve { store: self, dry_run: options.dry_run, before, report: GcReport::default() };
-        self.note_change();
+        self.note(Change::Loss);
         sieve.sift(CHECKPOINTS, |at| layout::read_job(at).is_none_or(unfinished)).await?;
         sieve.sift(OUTCOMES, |at| layout::read_generation(at).is_none_or(|(key, _)| planned(key))).await?;
         sieve.sift(REVOKED, |at| layout::read_generation(at).is_none_or(|(key, _)| planned(key))).await?;
@@ -119,7 +119,7 @@ impl Store {
         sieve.sift(CONTROLS, |at| layout::read_control_sweep(at).is_none_or(|id| roots.sweeps.contains(&id))).await?;
         sieve.sift(BLOBS, |at| layout::read_blob(at).is_none_or(|blob| roots.blobs.contains(&blob))).await?;
         sieve.remove_left_behind().await?;
-        self.note_change();
+        self.note(Change::Loss);
         Ok(sieve.report)
     }
 

@@ -5,9 +5,9 @@
 //! believed in two cases only:**
 //! - whoever wrote it has the lock still (the lock's file and the index hold the same random token): it is as old as its
 //!   writer says, and that is all that can be known without asking him;
-//! - it says that the run ended, and nothing was put on record since. Every outcome, revocation, attempt, control and
-//!   collection touches `index/changed` before and after; the index holds that file's time as it was *before its facts
-//!   were gathered*.
+//! - it says that the run ended, and nothing happened since that could make it wrong, see [`Change`]. Every outcome,
+//!   revocation, attempt, control and collection touches `index/changed` before and after, revocations and collections
+//!   `index/lost` too; the index holds that file's time as it was *before its facts were gathered*.
 //!
 //! A run that was killed leaves an index that says neither, and readers look at the store itself.
 
@@ -26,12 +26,34 @@ use super::{Store, StoreLock, failure, in_background};
 use crate::error::BackendError;
 
 /// Version of the stored index.
-const INDEX_VERSION: u32 = 1;
+const INDEX_VERSION: u32 = 2;
 
-/// A moment in the life of a store, told apart from every later one at which something was put on record.
+/// What can make it wrong how a sweep stood when its run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Whatever is put on record.
+    Any,
+    /// Only what takes something away: where all of it was done.
+    Loss,
+}
+
+impl Change {
+    /// The file whose time is that of the last one.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Any => "changed",
+            Self::Loss => "lost",
+        }
+    }
+}
+
+/// A moment in the life of a store, told apart from all that come after the next change of this kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Moment(String);
+pub struct Moment {
+    before: Change,
+    at: String,
+}
 
 /// What a run knew of its sweep.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,14 +90,14 @@ impl Record for Entry {
 impl Store {
     /// This moment. Whoever writes a last index takes it before he gathers the facts, while nothing of his own is under
     /// way. `None` where the store is no folder, or cannot be written.
-    pub fn moment(&self) -> Option<Moment> {
+    pub fn moment(&self, before: Change) -> Option<Moment> {
         let folder = index_folder(self)?;
-        let changed = folder.join("changed");
-        if !changed.exists() {
-            let made = std::fs::create_dir_all(&folder).and_then(|()| touch(&changed, true));
+        let file = folder.join(before.file());
+        if !file.exists() {
+            let made = std::fs::create_dir_all(&folder).and_then(|()| touch(&file, true));
             made.map_err(|error| tracing::debug!("no index is kept: {error}")).ok()?;
         }
-        moment_of(&changed)
+        moment_of(&folder, before)
     }
 
     /// Replaces the index of a sweep. `ended` is `None` while the run goes on, else the [moment](Store::moment) from which
@@ -114,7 +136,7 @@ impl Store {
             .ok()
             .filter(|entry| entry.sweep == *sweep)?;
         let ended = match &entry.ended {
-            Some(then) if moment_of(&folder.join("changed")).as_ref() == Some(then) => true,
+            Some(then) if moment_of(&folder, then.before).as_ref() == Some(then) => true,
             _ if self.holder_token().as_deref() == Some(entry.holder.as_str()) => entry.ended.is_some(),
             _ => return None,
         };
@@ -122,12 +144,18 @@ impl Store {
     }
 
     /// Says that something was put on record, or is about to be. Where nobody ever wrote an index there is nothing to do.
-    pub(super) fn note_change(&self) {
+    pub(super) fn note(&self, change: Change) {
         let Some(folder) = index_folder(self) else { return };
-        if let Err(error) = touch(&folder.join("changed"), false)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::debug!("indexes may lag: {error}");
+        let changes = match change {
+            Change::Any => &[Change::Any][..],
+            Change::Loss => &[Change::Any, Change::Loss],
+        };
+        for change in changes {
+            if let Err(error) = touch(&folder.join(change.file()), false)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::debug!("indexes may lag: {error}");
+            }
         }
     }
 
@@ -154,10 +182,11 @@ fn touch(file: &Path, make: bool) -> io::Result<()> {
     file.set_times(FileTimes::new().set_modified(SystemTime::now()))
 }
 
-fn moment_of(changed: &Path) -> Option<Moment> {
-    let modified = File::open(changed).and_then(|file| file.metadata()).and_then(|meta| meta.modified()).ok()?;
+fn moment_of(folder: &Path, before: Change) -> Option<Moment> {
+    let file = File::open(folder.join(before.file()));
+    let modified = file.and_then(|file| file.metadata()).and_then(|meta| meta.modified()).ok()?;
     let since = modified.duration_since(UNIX_EPOCH).ok()?;
-    Some(Moment(format!("{}.{:09}", since.as_secs(), since.subsec_nanos())))
+    Some(Moment { before, at: format!("{}.{:09}", since.as_secs(), since.subsec_nanos()) })
 }
 
 fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -225,10 +254,10 @@ mod tests {
         let (folder, store) = store().await;
         let key = JobKey(samples::digest(0));
         let summary = json!({ "done": 1 });
-        for change in 0..8 {
+        for (change, before) in (0..8).flat_map(|change| [(change, Change::Any), (change, Change::Loss)]) {
             let blob = store.put_blob("x".into()).await.unwrap();
             let lock = store.lock().unwrap();
-            let moment = store.moment();
+            let moment = store.moment(before);
             assert!(moment.is_some());
             store.put_index(&lock, &sweep(), (&summary, moment)).await.unwrap();
             assert!(store.index(&sweep()).await.unwrap().ended);
@@ -250,9 +279,10 @@ mod tests {
                     let _ = reader.gc(&reader.lock().unwrap(), &[], now).await.unwrap();
                 }
                 6 => reader.forget(&reader.lock().unwrap(), &sweep()).await.unwrap(),
-                _ => std::fs::remove_file(folder.path().join("index/changed")).unwrap(),
+                _ => std::fs::remove_file(folder.path().join("index").join(before.file())).unwrap(),
             }
-            assert_eq!(store.index(&sweep()).await, None, "change {change}");
+            let is_wrong = before == Change::Any || matches!(change, 1 | 5 | 6 | 7);
+            assert_eq!(store.index(&sweep()).await.is_none(), is_wrong, "{change}, {before:?}");
         }
     }
 
@@ -260,7 +290,7 @@ mod tests {
     async fn what_came_before_the_facts_were_gathered_is_not_missed() {
         let (_folder, store) = store().await;
         let lock = store.lock().unwrap();
-        let moment = store.moment();
+        let moment = store.moment(Change::Any);
         // Put while the facts were gathered: perhaps they hold it, perhaps not.
         store.put_outcome(&samples::outcome(JobKey(samples::digest(0)), 0, 0, samples::digest(1))).await.unwrap();
         store.put_index(&lock, &sweep(), (&json!(0), moment)).await.unwrap();
@@ -275,7 +305,7 @@ mod tests {
         store.put_index(&lock, &sweep(), (&json!(0), None)).await.unwrap();
         let path = folder.path().join("index").join(file_name(&sweep()));
         let text = std::fs::read_to_string(&path).unwrap();
-        let line = text.lines().nth(1).unwrap().replace("\"version\":1", "\"version\":9");
+        let line = text.lines().nth(1).unwrap().replace("\"version\":2", "\"version\":9");
         let newer = format!("{{\"sha256\":\"{}\"}}\n{line}\n", Digest::of(format!("{line}\n").as_bytes()));
         for text in [newer, text.replace("\"summary\":0", "\"summary\":1"), text[..text.len() / 2].to_owned()] {
             std::fs::write(&path, text).unwrap();
@@ -288,7 +318,7 @@ mod tests {
         let objects = std::sync::Arc::new(object_store::memory::InMemory::new());
         let store = Store::with_objects(objects, None).await.unwrap();
         let lock = store.lock().unwrap();
-        store.put_index(&lock, &sweep(), (&json!(0), store.moment())).await.unwrap();
+        store.put_index(&lock, &sweep(), (&json!(0), store.moment(Change::Any))).await.unwrap();
         assert_eq!(store.index(&sweep()).await, None);
     }
 }

@@ -67,7 +67,7 @@ use tokio::sync::OnceCell;
 pub use attempts::Attempts;
 pub use cache::LocalBlob;
 pub use gc::{GcOptions, GcReport, SHARED_MIN_AGE};
-pub use index::{Index, Moment};
+pub use index::{Change, Index, Moment};
 pub use lock::StoreLock;
 pub use outcomes::{Known, Put};
 
@@ -113,10 +113,15 @@ impl Store {
     }
 
     /// Put-if-absent of a record that an [index](Store::index) would have to know of.
-    async fn create_noted<R: Record>(&self, at: &object_store::path::Path, record: &R) -> Result<bool, BackendError> {
-        self.note_change();
+    async fn create_noted<R: Record>(
+        &self,
+        change: Change,
+        at: &object_store::path::Path,
+        record: &R,
+    ) -> Result<bool, BackendError> {
+        self.note(change);
         let created = self.objects.create_record(at, record).await;
-        self.note_change();
+        self.note(change);
         created
     }
 }
@@ -210,7 +215,7 @@ mod tests {
         store.put_log(key, (&attempt, 3), Bytes::from_static(b"log")).await.unwrap();
         store.control(sweep, Action::Cancel).await.unwrap();
         let lock = store.lock().unwrap();
-        store.put_index(&lock, &sweep, (&serde_json::json!(1), store.moment())).await.unwrap();
+        store.put_index(&lock, &sweep, (&serde_json::json!(1), store.moment(super::Change::Any))).await.unwrap();
         let mut names = files(&folder);
         let submission = names.iter().position(|name| name.starts_with("submissions/")).unwrap();
         assert!(names.remove(submission).ends_with(&format!("-{sweep}.json")));

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{self, OUTCOMES, REVOKED};
 use super::record::{self, Record};
-use super::{Store, failure, in_background};
+use super::{Change, Store, failure, in_background};
 use crate::error::BackendError;
 
 /// Version of the stored revocation.
@@ -77,9 +77,9 @@ impl Store {
         };
         let bytes = record::encode(outcome).map_err(unfit)?;
         record::decode::<Outcome>(&bytes).map_err(|how| unfit(format!("{how:?}")))?;
-        self.note_change();
+        self.note(Change::Any);
         let created = self.objects.create(&at, bytes).await;
-        self.note_change();
+        self.note(Change::Any);
         if created? {
             return Ok(Put::Created);
         }
@@ -144,7 +144,7 @@ impl Store {
             Err(error) => return Err(error),
         }
         let record = Revocation { version: REVOCATION_VERSION, key, generation, reason: reason.to_owned() };
-        self.create_noted(&layout::generation(REVOKED, key, generation), &record).await.map(|_| ())
+        self.create_noted(Change::Loss, &layout::generation(REVOKED, key, generation), &record).await.map(|_| ())
     }
 
     /// Why this outcome was revoked; `None` where it was not.

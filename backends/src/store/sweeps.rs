@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{self, PLANS, SUBMISSIONS};
 use super::record::Record;
-use super::{Store, StoreLock};
+use super::{Change, Store, StoreLock};
 use crate::error::BackendError;
 
 /// Version of the stored submission.
@@ -123,7 +123,7 @@ impl Store {
                 self.objects.delete(&layout::submission(at_ms, sweep)).await?;
             }
         }
-        self.note_change();
+        self.note(Change::Loss);
         self.drop_index(sweep);
         self.objects.delete(&layout::plan(sweep)).await
     }

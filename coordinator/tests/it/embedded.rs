@@ -125,7 +125,7 @@ async fn a_run_leaves_an_index_that_says_what_the_store_says() {
     assert_eq!(indexed, Picture::of(&plan, &outcomes, reasons));
     let failed = api::failed(store, &plan).await.unwrap();
     assert_eq!(indexed.failures.iter().map(|failure| failure.key).collect::<Vec<_>>(), [failed[0].key]);
-    // Whatever is put on record makes it one that cannot be believed.
+    // A job failed: whatever is put on record may change that.
     store.control(plan.id(), Action::Cancel).await.unwrap();
     assert_eq!(Picture::indexed(store, &plan.id()).await, None);
 }
