@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Instant;
 
 use bitsweep_models::{Encoder, ModelError, ModelFiles, Settings};
 use bitsweep_proto::job::{Embed, Texts};
@@ -44,7 +45,7 @@ pub(crate) fn run(
         let name = chunk_name(spec.first_row + first);
         if !found.contains(name.as_str()) {
             // Loaded only now: a shard that is all checkpoints needs no model.
-            let encoder = encoder(spec, task, kept)?;
+            let encoder = encoder(spec, task, steps, kept)?;
             let file = task.scratch.join(name.replace('/', "-"));
             let vectors = embed_chunk(spec, encoder, &texts, steps)?;
             embedding_file::write(&file, &vectors, encoder.dim())?;
@@ -105,15 +106,22 @@ fn encoder_text(spec: &Embed, row: &Row) -> String {
 
 /// The encoder of this job: the one kept from the last job where its files and settings are the same. Inputs are
 /// named by their content, so equal paths are equal files.
-fn encoder<'a>(spec: &Embed, task: &Task, kept: &'a mut Option<LoadedEncoder>) -> Result<&'a Encoder, JobError> {
+fn encoder<'a>(
+    spec: &Embed,
+    task: &Task,
+    steps: &mut dyn Steps,
+    kept: &'a mut Option<LoadedEncoder>,
+) -> Result<&'a Encoder, JobError> {
     let settings = Settings { max_tokens: spec.max_tokens as usize, pooling: spec.pooling, normalize: spec.normalize };
     let files: Vec<InputFile> = inputs::all(task, "model").into_iter().cloned().collect();
     let same = kept.as_ref().is_some_and(|loaded| loaded.files == files && loaded.settings == settings);
     if !same {
         // The old one goes first: two large models need not fit side by side.
         *kept = None;
+        let began = Instant::now();
         let loaded = Encoder::load(&model_files(&files)?, settings.clone());
         let encoder = loaded.map_err(|error| model_error(&error))?;
+        steps.note(&format!("model loaded in {:.3} s", began.elapsed().as_secs_f64()))?;
         *kept = Some(LoadedEncoder { files, settings, encoder });
     }
     let encoder = &kept.as_ref().expect("loaded above where it was not there").encoder;

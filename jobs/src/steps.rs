@@ -13,6 +13,9 @@ pub trait Steps {
     /// Hands over a checkpoint, a file in the scratch folder; returns when the supervisor has kept it.
     fn checkpoint(&mut self, name: &str, file: &Path) -> Result<(), JobError>;
 
+    /// Leaves a line in the log of the attempt.
+    fn note(&mut self, line: &str) -> Result<(), JobError>;
+
     /// Whether to stop at this safe point. To be asked often: whoever asks shows that it moves, and a job that neither
     /// asks nor reports for long is taken for hung.
     fn should_stop(&mut self) -> bool;

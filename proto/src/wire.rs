@@ -100,6 +100,11 @@ pub enum FromChild {
         /// What happened, for a person.
         message: String,
     },
+    /// Something for the log of the attempt.
+    Note {
+        /// A line.
+        line: String,
+    },
 }
 
 /// What a finished job made, before it is stored.

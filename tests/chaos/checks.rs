@@ -35,6 +35,8 @@ pub(crate) struct Report {
     pub(crate) restart: Seconds,
     /// From a child's start until it takes jobs.
     pub(crate) child_ready: Seconds,
+    /// What an embedding takes to load its model.
+    pub(crate) model_load: Seconds,
 }
 
 /// When the store had what.
@@ -55,8 +57,9 @@ impl Times {
         for Put { name, at } in puts {
             let parts: Vec<&str> = name.split('/').collect();
             match parts[1..] {
-                ["outcomes", _, key, file] => {
-                    let generation = file.trim_end_matches(".json").parse().unwrap();
+                ["outcomes", _, file] => {
+                    let (key, generation) = file.trim_end_matches(".json").split_once('.').unwrap();
+                    let generation = generation.parse().unwrap();
                     let before = times.commits.insert((JobKey(key.parse().unwrap()), generation), at);
                     assert_eq!(before, None, "{name} was put twice");
                 }
@@ -98,6 +101,7 @@ pub(crate) async fn check(site: &Site, sweeps: &Sweeps) -> Report {
     }
     checker.measure_kills(&sweeps.kinds(), &all);
     checker.measure_starts(&all);
+    checker.measure_loads(&sweeps.kinds(), &all).await;
     checker.report
 }
 
@@ -203,6 +207,17 @@ impl Checker<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// How long models take to load, as the logs of embeddings say.
+    async fn measure_loads(&mut self, kinds: &HashMap<JobKey, Kind>, all: &BTreeMap<JobKey, Attempts>) {
+        let embeddings = all.iter().filter(|(key, _)| kinds.get(key) == Some(&Kind::Embed));
+        for start in embeddings.flat_map(|(_, attempts)| &attempts.starts) {
+            let log = self.site.records.log(start.key, &start.attempt).await.unwrap();
+            let log = String::from_utf8_lossy(&log);
+            let seconds = log.lines().filter_map(|line| line.split("model loaded in ").nth(1)?.split(' ').next());
+            seconds.for_each(|seconds| self.report.model_load.add(seconds.parse().unwrap()));
         }
     }
 

@@ -90,7 +90,10 @@ async fn run(run: Run) -> checks::Report {
         *done.entry(fault).or_default() += 1;
         site.revive(Duration::from_secs(1));
         if fault.wipes() {
+            let asked = Instant::now();
             money::check_budgets(&mut site, &sweeps).await;
+            let sweeps = sweeps.all.len();
+            println!("{:6.1} s: budgets of {sweeps} sweeps are right, seen in {:.1?}", seconds(), asked.elapsed());
             budgets += 1;
         }
         if sweeps.are_done(&site.records).await && number + TAIL < faults {

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Instant;
 
+use bitsweep_backends::Store;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -39,16 +40,18 @@ async fn overhead() {
     let cores = std::thread::available_parallelism().unwrap().get();
     let (mut embedded, mut distributed) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        embedded.push(in_one_process(documents, cores));
+        embedded.push(in_one_process(documents, cores).await);
         distributed.push(with_one_worker(documents, cores).await);
-        println!("round {round}: embedded {:.2} s, one worker {:.2} s", embedded[round - 1], distributed[round - 1]);
+        println!("round {round}: embedded {:?}, one worker {:?}", embedded[round - 1], distributed[round - 1]);
     }
     if rounds > 0 {
-        let (alone, together) = (median(&mut embedded), median(&mut distributed));
-        println!(
-            "median: embedded {alone:.2} s, one worker {together:.2} s: {:+.1} %",
-            (together / alone - 1.0) * 100.0
-        );
+        let change = |of: &dyn Fn(&Took) -> f64| {
+            let [alone, together] = [&embedded, &distributed].map(|all| median(all.iter().map(of).collect()));
+            format!("{alone:.2} and {together:.2} s ({:+.1} %)", (together / alone - 1.0) * 100.0)
+        };
+        println!("medians, embedded and one worker: wall {}", change(&|took| took.wall));
+        println!("  of that not in jobs, a slot: {}", change(&|took| took.outside(cores)));
+        println!("  CPU of jobs: {}; of everything: {}", change(&|took| took.jobs_cpu), change(&|took| took.cpu));
     }
     let documents = setting("BITSWEEP_HOST_DOCS", documents);
     if documents == 0 {
@@ -60,30 +63,75 @@ async fn overhead() {
     println!("one host of one core {one:.2} s, two {two:.2} s: {:.2} times as fast ({cores} cores in all)", one / two);
 }
 
-fn median(values: &mut [f64]) -> f64 {
+fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-/// `bitsweep run`, from the start of the command to its end.
-fn in_one_process(documents: usize, cores: usize) -> f64 {
-    let bench = bench(documents, 1);
-    let began = Instant::now();
-    bench.ok(&["run", "sweep.yaml", "--quiet", "--slots", &cores.to_string(), "--threads", "1"]);
-    began.elapsed().as_secs_f64()
+/// Seconds that a sweep took.
+#[derive(Debug)]
+struct Took {
+    wall: f64,
+    /// From claim to done, of all jobs.
+    jobs: f64,
+    /// Of processors, by the children that ran the jobs.
+    jobs_cpu: f64,
+    /// Of processors, by everything on this machine.
+    cpu: f64,
 }
 
-/// `bitsweep submit --watch`, then `export`, with a coordinator and a worker that are there.
-async fn with_one_worker(documents: usize, cores: usize) -> f64 {
-    let mut site = Site::start(bench(documents, 1)).await;
+impl Took {
+    /// What a slot was not in a job: jobs that take longer because the machine was busy elsewhere are no part of it.
+    fn outside(&self, slots: usize) -> f64 {
+        self.wall - self.jobs / slots as f64
+    }
+
+    async fn of(store: &Store, (began, cpu): (Instant, f64)) -> Self {
+        let (wall, cpu) = (began.elapsed().as_secs_f64(), machine_cpu() - cpu);
+        let (mut jobs, mut jobs_cpu) = (0.0, 0.0);
+        for key in store.known().await.unwrap().outcomes.into_keys() {
+            let cost = store.outcome(key).await.unwrap().expect("it is known").cost;
+            jobs += cost.seconds;
+            jobs_cpu += cost.cpu_seconds;
+        }
+        Self { wall, jobs, jobs_cpu, cpu }
+    }
+}
+
+/// Seconds that the processors of this machine were busy since it started.
+fn machine_cpu() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap();
+    let ticks: Vec<u64> = stat.lines().next().unwrap().split_whitespace().skip(1).map(|n| n.parse().unwrap()).collect();
+    // All but idle and waiting for disks.
+    let busy: u64 = ticks.iter().take(8).sum::<u64>() - ticks[3] - ticks[4];
+    busy as f64 / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// So many datasets that all slots have something to embed.
+fn datasets(documents: usize, slots: usize) -> usize {
+    if documents < 2000 { slots } else { 1 }
+}
+
+/// `bitsweep run`, from the start of the command to its end.
+async fn in_one_process(documents: usize, cores: usize) -> Took {
+    let bench = bench(documents, datasets(documents, cores));
+    let began = (Instant::now(), machine_cpu());
+    bench.ok(&["run", "sweep.yaml", "--quiet", "--slots", &cores.to_string(), "--threads", "1"]);
+    let store = Store::open(&bench.path(".bitsweep").display().to_string()).await.unwrap();
+    Took::of(&store, began).await
+}
+
+/// `bitsweep submit --watch`, then `report`, with a coordinator and a worker that are there.
+async fn with_one_worker(documents: usize, cores: usize) -> Took {
+    let mut site = Site::start(bench(documents, datasets(documents, cores))).await;
     let _coordinator = site.coordinator(&[]).await;
     let slots = u32::try_from(cores).unwrap();
     let _worker = site.worker(slots, &[]);
     site.slots(slots).await;
-    let began = Instant::now();
+    let began = (Instant::now(), machine_cpu());
     site.bench.ok(&["submit", "sweep.yaml", "--to", &site.api, "--watch", "--json"]);
     site.bench.ok(&["report", "sweep.yaml", "--to", &site.api]);
-    began.elapsed().as_secs_f64()
+    Took::of(&site.store, began).await
 }
 
 /// A worker of one slot on each host; the time from the first claim to the last commit.

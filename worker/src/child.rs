@@ -145,6 +145,10 @@ impl Steps for Pipe {
         }
     }
 
+    fn note(&mut self, line: &str) -> Result<(), JobError> {
+        self.send(&FromChild::Note { line: line.to_owned() })
+    }
+
     fn should_stop(&mut self) -> bool {
         if self.told.elapsed() >= SIGN_EVERY {
             let (done, total) = self.progress;

@@ -99,6 +99,8 @@ fn chunks_hold_the_vectors_of_prefix_title_and_text() {
     assert_eq!(names(&done), ["chunk/000000000", "chunk/000000004", "chunk/000000008"]);
     assert_eq!((done.facts["rows"], done.facts["dim"]), (10, 32));
     assert_eq!(steps.progress, [(0, 10), (4, 10), (8, 10), (10, 10)]);
+    let [load] = steps.notes.try_into().expect("the model is loaded once");
+    assert!(load.starts_with("model loaded in "), "{load}");
 
     let mut chunks = model.kept(&steps.checkpoints);
     chunks.iter_mut().for_each(|chunk| chunk.name = "documents".to_owned());
@@ -146,7 +148,7 @@ fn an_embedding_goes_on_from_its_checkpoints() {
     model.inputs.retain(|input| input.name == "texts");
     let mut steps = Recorder::default();
     assert!(matches!(model.run(spec(0, 10), &kept, &mut steps).unwrap(), Ended::Done(_)));
-    assert!(steps.checkpoints.is_empty());
+    assert!(steps.checkpoints.is_empty() && steps.notes.is_empty());
 }
 
 #[test]

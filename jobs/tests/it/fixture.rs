@@ -17,6 +17,7 @@ pub(crate) const QUERIES: usize = 7;
 pub(crate) struct Recorder {
     pub(crate) progress: Vec<(u64, u64)>,
     pub(crate) checkpoints: Vec<(String, Vec<u8>)>,
+    pub(crate) notes: Vec<String>,
     pub(crate) stop_after: Option<usize>,
     pub(crate) asked: usize,
 }
@@ -28,6 +29,10 @@ impl Steps for Recorder {
     }
     fn checkpoint(&mut self, name: &str, file: &Path) -> Result<(), JobError> {
         self.checkpoints.push((name.to_owned(), fs::read(file).unwrap()));
+        Ok(())
+    }
+    fn note(&mut self, line: &str) -> Result<(), JobError> {
+        self.notes.push(line.to_owned());
         Ok(())
     }
     fn should_stop(&mut self) -> bool {

@@ -120,6 +120,10 @@ impl Running {
                 self.attempt.lease.progress(done, total);
                 return Ok(None);
             }
+            Some(Ok(FromChild::Note { line })) => {
+                self.attempt.log.line(&line);
+                return Ok(None);
+            }
             Some(Ok(FromChild::Checkpoint { name, path })) => {
                 let (stop, limit) = (self.attempt.place.stop.clone(), self.attempt.place.shared.settings.stop_limit);
                 let Some(kept) = stop.or_past(limit, self.keep(&name, &path)).await else {
