@@ -100,15 +100,20 @@ impl Lead {
             return;
         }
         for sweep in std::mem::take(&mut self.finished) {
-            self.forget(sweep);
+            self.archive_and_drop(sweep);
         }
     }
 
-    /// Drops a sweep from the state, and keeps what is said of it.
-    pub(super) fn forget(&mut self, sweep: SweepId) {
+    /// Drops a sweep that is over from the state, and keeps what is said of it.
+    pub(super) fn archive_and_drop(&mut self, sweep: SweepId) {
         if let Some(status) = self.status(&sweep) {
             self.archive.keep(status);
         }
+        self.drop_sweep(sweep);
+    }
+
+    /// Drops a sweep from the state: one that is in the archive, or no longer in the store.
+    pub(super) fn drop_sweep(&mut self, sweep: SweepId) {
         self.sweeps.remove(&sweep);
         self.push(Event::Forget { sweep });
     }

@@ -233,9 +233,12 @@ impl Lead {
                 self.load(sweep, None);
             }
         }
-        let gone = self.sweeps.ids().filter(|id| !there.contains(id) || self.is_cancelled_and_idle(id));
-        for sweep in gone.collect::<Vec<_>>() {
-            self.forget(sweep);
+        let gone = survey.watched.iter().filter(|id| !there.contains(id) && self.sweeps.get(id).is_some());
+        for sweep in gone.copied().collect::<Vec<_>>() {
+            self.drop_sweep(sweep);
+        }
+        for sweep in self.sweeps.ids().filter(|id| self.is_cancelled_and_idle(id)).collect::<Vec<_>>() {
+            self.archive_and_drop(sweep);
         }
     }
 }

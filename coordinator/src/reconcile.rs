@@ -17,6 +17,8 @@ use crate::sweeps::Sweeps;
 /// What the store has, by names, and the decisions about some sweeps.
 #[derive(Debug)]
 pub(crate) struct Survey {
+    /// The sweeps that were known when it began. What came later is not missed in what it found.
+    pub(crate) watched: BTreeSet<SweepId>,
     /// All sweeps, oldest first.
     pub(crate) sweeps: Vec<SweepId>,
     /// All outcomes and revocations; `None` where nothing is under way that they could matter to.
@@ -33,13 +35,13 @@ impl Hands {
         sweeps.reverse();
         let known = if with_outcomes { Some(health.insist(Service::Store, || store.known()).await) } else { None };
         let mut controls = Vec::new();
-        for sweep in watched {
+        for sweep in watched.clone() {
             match health.persist(Service::Store, || store.controls(&sweep)).await {
                 Ok(found) => controls.extend(found),
                 Err(error) => tracing::error!(%sweep, "its controls cannot be read: {error}"),
             }
         }
-        Survey { sweeps, known, controls }
+        Survey { watched, sweeps, known, controls }
     }
 }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bitsweep_backends::store::faults::{Fault, Faulty};
 use bitsweep_backends::{Ledger, Store};
 use bitsweep_coordinator::picture::Picture;
 use bitsweep_coordinator::{DeskError, Role, SweepState, What};
 use bitsweep_proto::attempt::Verdict;
 use bitsweep_proto::{Action, Digest, SweepId};
+use object_store::memory::InMemory;
 
 use crate::plans::{chains, flat, gated};
 use crate::worker::{Deed, Did, Workers};
@@ -60,6 +62,28 @@ async fn what_is_over_has_an_index_that_outlives_the_coordinator() {
     assert_eq!((picture.cells, picture.cells_done), (6, 6));
     store.revoke(chains("a", 3, 2).jobs[0].key, 0, "lost").await.unwrap();
     assert_eq!(Picture::indexed(&store, &sweep).await, None);
+}
+
+/// A survey lists the store, and that may take long: what was submitted after the listing is not gone.
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_comes_during_a_survey_is_not_missed() {
+    let objects = Faulty::new(Arc::new(InMemory::new()), Vec::new());
+    let mut world = World::new().await;
+    world.services.store = Store::with_objects(Arc::new(objects.clone()), None).await.unwrap();
+    let mut coordinator = world.coordinator();
+    // A listing of plans ends late, and jobs last longer than that.
+    let late = world.settings.reconcile_every * 3;
+    let shop = Arc::new(world.shop(Arc::new(move |_, _| Deed::Commit(late * 2))));
+    let _workers = Workers::start(&shop, 3);
+    coordinator.desk.submit(flat("first", 0..1)).await.unwrap();
+    objects.set(Fault::parse_list(&format!("at=after:list:*:delay-{}:plans", late.as_millis())).unwrap());
+    for number in 0..4 {
+        tokio::time::sleep(late / 2).await;
+        let sweep = coordinator.desk.submit(flat(&format!("later-{number}"), number + 1..number + 2)).await.unwrap();
+        let finished = tokio::time::timeout(late * 10, coordinator.finishes(sweep)).await;
+        assert_eq!(finished, Ok((1, 0, 0)));
+    }
+    assert_eq!(shop.count(|did| matches!(did, Did::Began(_))), 5, "each job once");
 }
 
 #[tokio::test(start_paused = true)]
