@@ -27,12 +27,13 @@ async fn owed(records: &Store, sweep: &Sweep) -> f64 {
     let mut sum = 0.0;
     for job in &sweep.plan.jobs {
         let attempts = records.attempts(job.key).await.unwrap();
-        let newest = attempts.starts.iter().map(|start| start.generation).max().unwrap_or(0);
+        // A short attempt that committed has left its outcome alone.
+        let counts = known.outcomes.get(&job.key);
+        let newest = attempts.starts.iter().map(|start| &start.generation).chain(counts).max().copied().unwrap_or(0);
         let mut outcomes = Vec::new();
         for generation in 0..=newest {
             outcomes.extend(records.outcome_at(job.key, generation).await.unwrap());
         }
-        let counts = known.outcomes.get(&job.key);
         let counts = outcomes.iter().find(|outcome| Some(&outcome.generation) == counts);
         sum += counts.filter(|outcome| outcome.provenance.committed_at >= since).map_or(0.0, |o| o.cost.usd);
         for start in attempts.starts.iter().filter(|start| start.started_at >= since) {
