@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Write the report: one HTML file, with the plots beside it.
     Report(ReportArgs),
+    /// Compare two codecs, cells or sweeps query by query: intervals, tests, the queries that differ most.
+    Compare(CompareArgs),
     /// Delete what no plan in the store refers to.
     Gc(GcArgs),
     /// Schedule sweeps for any number of workers, and answer `--to`.
@@ -94,7 +96,7 @@ pub(crate) struct StoreArg {
 }
 
 /// What is read: a store, or a coordinator that has one. The environment is read where neither is named.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct PlaceArgs {
     /// The store: a folder, or a URL (s3://…, gs://…, az://…). Default: `.bitsweep` beside the manifest, or in this folder.
     /// [env: BITSWEEP_STORE]
@@ -105,7 +107,7 @@ pub(crate) struct PlaceArgs {
 }
 
 /// A coordinator.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ToArgs {
     /// The address of a coordinator: http://HOST:PORT. [env: BITSWEEP_TO]
     #[arg(long, value_name = "URL")]
@@ -352,6 +354,40 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     pub(crate) out: PathBuf,
     /// Print the paths written as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `bitsweep compare`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bitsweep compare float32 binary/256 sweep.yaml\n  bitsweep compare model=minilm,codec=int8 model=e5,codec=int8 sweep.yaml --measure nDCG@10\n  bitsweep compare pq/32 pq/32 new.yaml --with old.yaml --json\n\nCells of the same model and dataset are paired, unless A and B name them. All seeds of a codec are one side, by the mean of\neach query over the seeds, unless seed= names one."
+)]
+pub(crate) struct CompareArgs {
+    /// The first side: a codec (binary/256), or axes with values (model=minilm,dataset=scifact,codec=binary/256,seed=0).
+    #[arg(value_name = "A")]
+    pub(crate) a: String,
+    /// The second side.
+    #[arg(value_name = "B")]
+    pub(crate) b: String,
+    #[command(flatten)]
+    pub(crate) sweep: SweepArg,
+    /// The manifest or sweep that B is taken from. Default: the same as A.
+    #[arg(long, value_name = "MANIFEST|SWEEP")]
+    pub(crate) with: Option<String>,
+    /// Compare by this measure. May be repeated. Default: all that the sweep measures.
+    #[arg(long, value_name = "MEASURE")]
+    pub(crate) measure: Vec<String>,
+    /// Confidence of the intervals.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    pub(crate) level: f64,
+    /// How often the bootstrap and the randomisation test sample.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) rounds: u32,
+    /// Seed of the sampling.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod cli;
+mod compare;
 mod content;
 mod doctor;
 mod exit;
@@ -89,6 +90,7 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Resume(args) => resume::resume(args).await,
         Command::Export(args) => export::export(args).await,
         Command::Report(args) => report::report(args).await,
+        Command::Compare(args) => compare::compare(args).await,
         Command::Gc(args) => gc::gc(args).await,
         Command::Coordinator(args) => serve::coordinator(args).await,
         Command::Worker(args) => serve::worker(args).await,

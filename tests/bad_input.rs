@@ -183,7 +183,7 @@ fn stores() -> Vec<Case> {
             finished(b);
             edit(b, ".bitsweep/format.json", |bytes| {
                 let text = text(&bytes);
-                let record = text.lines().nth(1).expect("two lines").replace("\"version\":1", "\"version\":99");
+                let record = text.lines().nth(1).expect("two lines").replace("\"version\":2", "\"version\":99");
                 format!("{{\"sha256\":\"{}\"}}\n{record}", Digest::of(record.as_bytes())).into_bytes()
             });
         }),
@@ -221,6 +221,16 @@ fn readers() -> Vec<Case> {
         case("name that fits several cells", 2, &["explain", "binary/64"], finished),
         case("trec without a folder", 2, &["export", "--format", "trec"], finished),
         case("unknown format", 2, &["export", "--format", "xlsx"], |_| {}),
+        case("comparison with a codec that is not there", 2, &["compare", "float32", "binary/65"], finished),
+        case(
+            "comparison by a measure that is not there",
+            2,
+            &["compare", "float32", "int8", "--measure", "MAP"],
+            finished,
+        ),
+        case("comparison of what is no selection", 2, &["compare", "float32", "bits=64"], finished),
+        case("comparison of everything with itself", 2, &["compare", "dataset=pocket", "int8"], finished),
+        case("interval of impossible confidence", 2, &["compare", "float32", "int8", "--level", "95"], finished),
         case("coordinator that is not there", 3, &["status", "--to", "http://127.0.0.1:9"], |_| {}),
         case("address that is none of a coordinator", 2, &["status", "--to", "localhost:8700"], |_| {}),
         case("address with a token in it", 2, &["status", "--to", "http://me:secret@host:8700"], |_| {}),

@@ -113,6 +113,34 @@ fn reading_commands_speak_json_and_text() {
 }
 
 #[test]
+fn two_codecs_are_compared_query_by_query() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    let table = json(&bench.ok(&["export", "--json"]));
+    let text = bench.ok(&["compare", "float32", "binary/64"]);
+    for words in ["float32 and binary/64 (mean of 2 seeds)", "p (Holm)", "wins/losses/ties", "between seeds"] {
+        assert!(text.contains(words), "{words} in\n{text}");
+    }
+    let compared = json(&bench.ok(&["compare", "float32", "binary/64", "sweep.yaml", "--json", "--rounds", "500"]));
+    for comparison in compared.as_array().unwrap() {
+        let of = |codec: &str| -> f64 {
+            let rows = table.as_array().unwrap().iter();
+            let rows = rows.filter(|row| row["codec"] == codec && row["measure"] == comparison["measure"]);
+            let values: Vec<f64> = rows.map(|row| row["value"].as_f64().unwrap()).collect();
+            values.iter().sum::<f64>() / values.len() as f64
+        };
+        for (side, codec) in ["float32", "binary/64"].into_iter().enumerate() {
+            let mean = comparison["means"][side].as_f64().unwrap();
+            assert!((mean - of(codec)).abs() < 1e-12, "{codec}: {comparison}");
+        }
+        assert!(comparison["p_holm"].as_f64() >= comparison["p"].as_f64(), "{comparison}");
+    }
+    let itself = json(&bench.ok(&["compare", "int8", "int8", "--json"]));
+    let same = itself.as_array().unwrap().iter().all(|found| found["difference"] == 0.0 && found["p"] == 1.0);
+    assert!(same, "{itself}");
+}
+
+#[test]
 fn a_damaged_or_lost_blob_is_made_again_and_nothing_else() {
     let bench = Bench::new();
     bench.ok(&["run", "sweep.yaml", "--quiet"]);

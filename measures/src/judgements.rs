@@ -10,6 +10,8 @@ pub struct Judgements {
     grades: Vec<(u32, i32)>,
     /// All grades of at least 1, those of documents that the corpus lacks too, greatest first.
     relevant: Vec<i32>,
+    /// How many documents have grade 0, those that the corpus lacks too.
+    rejected: usize,
 }
 
 impl Judgements {
@@ -19,17 +21,32 @@ impl Judgements {
         grades.sort_unstable();
         no_document_twice("judgements", grades.iter().map(|(document, _)| *document).collect())?;
         let present = grades.iter().map(|(_, grade)| *grade);
-        let mut relevant: Vec<i32> = present.chain(absent.iter().copied()).filter(|grade| *grade >= 1).collect();
+        let all = present.chain(absent.iter().copied());
+        let rejected = all.clone().filter(|grade| *grade == 0).count();
+        let mut relevant: Vec<i32> = all.filter(|grade| *grade >= 1).collect();
         relevant.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(Self { grades, relevant })
+        Ok(Self { grades, relevant, rejected })
+    }
+
+    fn grade(&self, document: u32) -> Option<i32> {
+        let at = self.grades.binary_search_by_key(&document, |(d, _)| *d).ok()?;
+        Some(self.grades[at].1)
     }
 
     /// The gain of a document: its grade where that is at least 1, else 0.
     pub(crate) fn gain(&self, document: u32) -> f64 {
-        match self.grades.binary_search_by_key(&document, |(d, _)| *d) {
-            Ok(at) => f64::from(self.grades[at].1.max(0)),
-            Err(_) => 0.0,
-        }
+        f64::from(self.grade(document).unwrap_or(0).max(0))
+    }
+
+    /// Whether the document was judged and is not relevant: its grade is 0. Below that it counts as not judged, as in
+    /// trec_eval.
+    pub(crate) fn is_rejected(&self, document: u32) -> bool {
+        self.grade(document) == Some(0)
+    }
+
+    /// How many documents were judged and are not relevant.
+    pub(crate) fn rejected(&self) -> usize {
+        self.rejected
     }
 
     /// Whether the document's grade is at least 1.

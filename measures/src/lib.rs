@@ -13,15 +13,21 @@
 //! A run must hold every document of the last group it reaches into, so that each group is complete. Retrieval keeps
 //! the whole group tied at its cut for this reason.
 //!
-//! Owns: definitions and arithmetic. Does not own: files, ids as text, statistics over queries. Only operations whose
+//! [`statistics`] says what the difference between two runs is worth.
+//!
+//! Owns: definitions and arithmetic. Does not own: files, ids as text. Only operations whose
 //! result IEEE 754 fixes are used, plus `libm`'s logarithm, in a fixed order: values are the same on every machine.
 
+mod bpref;
+mod found;
 mod judgements;
+mod map;
 mod mrr;
 mod ndcg;
 mod overlap;
-mod recall;
 mod run;
+pub mod statistics;
+mod success;
 
 use bitsweep_proto::Measure;
 use bitsweep_proto::outcome::Measured;
@@ -98,8 +104,13 @@ pub fn evaluate(
 ) -> Result<Value, MeasureError> {
     Ok(match measure {
         Measure::Ndcg { k } => ndcg::evaluate(k as usize, run, judgements),
-        Measure::Recall { k } => recall::evaluate(k as usize, run, judgements),
-        Measure::Mrr { k } => mrr::evaluate(k.map(|k| k as usize), run, judgements),
+        Measure::Recall { k } => found::recall(k as usize, run, judgements),
+        Measure::Precision { k } => found::precision(k as usize, run, judgements),
+        Measure::RPrecision => found::r_precision(run, judgements),
+        Measure::Success { k } => success::evaluate(k as usize, run, judgements),
+        Measure::Mrr { .. } => mrr::evaluate(measure.depth() as usize, run, judgements),
+        Measure::Map { .. } => map::evaluate(measure.depth() as usize, run, judgements),
+        Measure::Bpref => bpref::evaluate(measure.depth() as usize, run, judgements),
         Measure::Overlap { k } => {
             let reference = reference.ok_or(MeasureError::NoReference { measure })?;
             overlap::evaluate(k as usize, run, reference)

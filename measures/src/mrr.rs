@@ -7,12 +7,9 @@
 //! for j = 1 and follows from P(j + 1) = P(j) (n − j − r + 1) / (n − j). Its rank is at best a + 1 and at worst
 //! a + n − r + 1.
 
-use bitsweep_proto::measure::UNCUT_DEPTH;
-
 use crate::{Judgements, QueryRun, Value};
 
-pub(crate) fn evaluate(k: Option<usize>, run: &QueryRun, judgements: &Judgements) -> Value {
-    let k = k.unwrap_or(UNCUT_DEPTH as usize);
+pub(crate) fn evaluate(k: usize, run: &QueryRun, judgements: &Judgements) -> Value {
     for group in run.groups().take_while(|group| group.before < k) {
         let is_relevant = |document: &&u32| judgements.is_relevant(**document);
         let Some(first) = group.documents.iter().position(|document| is_relevant(&document)) else { continue };

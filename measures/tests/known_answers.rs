@@ -71,11 +71,26 @@ fn read(qrels: &PathBuf, run: &PathBuf, depth: usize) -> Collection {
 }
 
 fn measure(name: &str) -> Option<Measure> {
-    let k = |prefix: &str| name.strip_prefix(prefix).and_then(|k| k.parse().ok());
-    if name == "recip_rank" {
-        return Some(Measure::Mrr { k: None });
-    }
-    k("ndcg_cut_").map(|k| Measure::Ndcg { k }).or_else(|| k("recall_").map(|k| Measure::Recall { k }))
+    let uncut = match name {
+        "recip_rank" => Some(Measure::Mrr { k: None }),
+        "map" => Some(Measure::Map { k: None }),
+        "Rprec" => Some(Measure::RPrecision),
+        "bpref" => Some(Measure::Bpref),
+        _ => None,
+    };
+    let cut = || {
+        let (name, k) = name.rsplit_once('_')?;
+        let k = k.parse().ok()?;
+        match name {
+            "ndcg_cut" => Some(Measure::Ndcg { k }),
+            "recall" => Some(Measure::Recall { k }),
+            "map_cut" => Some(Measure::Map { k: Some(k) }),
+            "P" => Some(Measure::Precision { k }),
+            "success" => Some(Measure::Success { k }),
+            _ => None,
+        }
+    };
+    uncut.or_else(cut)
 }
 
 /// Compares every line of `expected` that names one of our measures; returns how many there were.
@@ -108,10 +123,10 @@ fn trec_eval_test_files() {
     let qrels = folder.join("qrels.test");
     let all = usize::MAX;
     let table = [
-        ("results.test", all, "out.test.a", false, 19),
-        ("results.test", all, "out.test.aq", false, 4 * 19),
-        ("results.trunc", all, "out.test.aqc", true, 4 * 19),
-        ("results.trunc", 100, "out.test.aqcM", true, 4 * 19),
+        ("results.test", all, "out.test.a", false, 43),
+        ("results.test", all, "out.test.aq", false, 4 * 43),
+        ("results.trunc", all, "out.test.aqc", true, 4 * 43),
+        ("results.trunc", 100, "out.test.aqcM", true, 4 * 43),
     ];
     for (run, depth, expected, complete, lines) in table {
         let collection = read(&qrels, &folder.join(run), depth);
@@ -124,11 +139,11 @@ fn real_runs() {
     let Some(data) = data() else { return };
     let folder = data.join("known_answers");
     let table = [
-        ("cranfield.qrels.trec", "cranfield.bm25.run", "cranfield.trec_eval.txt", 2938),
-        ("cranfield.smart_all.qrels.trec", "cranfield.bm25.run", "cranfield.smart_all.trec_eval.txt", 2938),
-        ("scifact.qrels.trec", "scifact.bm25.run", "scifact.trec_eval.txt", 3913),
-        ("hotpotqa.qrels.trec", "hotpotqa.bm25.run", "hotpotqa.trec_eval.txt", 1313),
-        ("cranfield.qrels.trec", "cranfield.ties.run", "cranfield.ties.trec_eval.txt", 2938),
+        ("cranfield.qrels.trec", "cranfield.bm25.run", "cranfield.trec_eval.txt", 5424),
+        ("cranfield.smart_all.qrels.trec", "cranfield.bm25.run", "cranfield.smart_all.trec_eval.txt", 5198),
+        ("scifact.qrels.trec", "scifact.bm25.run", "scifact.trec_eval.txt", 7224),
+        ("hotpotqa.qrels.trec", "hotpotqa.bm25.run", "hotpotqa.trec_eval.txt", 2424),
+        ("cranfield.qrels.trec", "cranfield.ties.run", "cranfield.ties.trec_eval.txt", 5198),
     ];
     for (qrels, run, expected, lines) in table {
         let collection = read(&folder.join(qrels), &folder.join(run), usize::MAX);

@@ -57,6 +57,27 @@ fn plain(measure: Measure, [documents, reference]: [&[u32]; 2], grades: &[i32], 
             dcg(&top(k).iter().map(gain).collect::<Vec<_>>()) / dcg(&ideal)
         }
         Measure::Recall { k } => top(k).iter().filter(|d| gain(d) > 0.0).count() as f64 / relevant,
+        Measure::Precision { k } => top(k).iter().filter(|d| gain(d) > 0.0).count() as f64 / f64::from(k),
+        Measure::Success { k } => f64::from(u8::from(top(k).iter().any(|d| gain(d) > 0.0))),
+        Measure::RPrecision => top(relevant as u32).iter().filter(|d| gain(d) > 0.0).count() as f64 / relevant,
+        Measure::Map { k } => {
+            let top = top(k.unwrap_or(u32::MAX));
+            let found = top.iter().enumerate().filter(|(_, d)| gain(d) > 0.0);
+            (1..).zip(found).map(|(count, (at, _))| f64::from(count) / (at + 1) as f64).sum::<f64>() / relevant
+        }
+        Measure::Bpref => {
+            let judged = grades.iter().chain(absent).filter(|grade| **grade == 0).count() as f64;
+            let (mut before, mut sum) = (0.0, 0.0);
+            for document in documents {
+                match grades[*document as usize] {
+                    1.. if before == 0.0 => sum += 1.0,
+                    1.. => sum += 1.0 - relevant.min(before) / relevant.min(judged),
+                    0 => before += 1.0,
+                    _ => {}
+                }
+            }
+            sum / relevant
+        }
         Measure::Mrr { k } => {
             let first = top(k.unwrap_or(u32::MAX)).iter().position(|d| gain(d) > 0.0);
             first.map_or(0.0, |at| 1.0 / (at + 1) as f64)
@@ -90,7 +111,8 @@ proptest! {
         let orders = orders(DOCUMENTS);
         for measure in [
             Measure::Ndcg { k }, Measure::Recall { k }, Measure::Mrr { k: Some(k) }, Measure::Mrr { k: None },
-            Measure::Overlap { k },
+            Measure::Overlap { k }, Measure::Map { k: Some(k) }, Measure::Map { k: None }, Measure::Precision { k },
+            Measure::Success { k }, Measure::RPrecision, Measure::Bpref,
         ] {
             let of = |order: &[u32]| {
                 plain(measure, [&ranked(&scores_a, order), &ranked(&scores_b, order)], &grades, &absent)

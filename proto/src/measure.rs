@@ -31,20 +31,45 @@ pub enum Measure {
         /// Ranks looked at.
         k: u32,
     },
+    /// Mean average precision: trec_eval's `map_cut`, and without a cut-off its `map` on runs of [`UNCUT_DEPTH`].
+    Map {
+        /// Ranks looked at.
+        k: Option<u32>,
+    },
+    /// Relevant documents among the first `k`, over k; trec_eval's `P`.
+    Precision {
+        /// Ranks looked at.
+        k: u32,
+    },
+    /// 1 where one of the first `k` is relevant, else 0; trec_eval's `success`.
+    Success {
+        /// Ranks looked at.
+        k: u32,
+    },
+    /// Relevant documents among as many as are relevant, over all relevant ones; trec_eval's `Rprec`.
+    RPrecision,
+    /// How seldom judged documents that are not relevant come before relevant ones; trec_eval's `bpref`.
+    Bpref,
 }
 
 /// Ranks that measures without a cut-off of their own look at: the depth of the runs that trec_eval and BEIR use.
 pub const UNCUT_DEPTH: u32 = 1000;
 
 /// The forms that [`Measure`] accepts, for messages.
-pub const MEASURE_FORMS: [&str; 5] = ["nDCG@k", "Recall@k", "MRR@k", "MRR", "Overlap@k"];
+pub const MEASURE_FORMS: [&str; 11] =
+    ["nDCG@k", "Recall@k", "MRR@k", "MRR", "MAP@k", "MAP", "P@k", "Success@k", "R-precision", "bpref", "Overlap@k"];
 
 impl Measure {
     /// Ranks that this measure has to see.
     pub fn depth(&self) -> u32 {
         match self {
-            Self::Ndcg { k } | Self::Recall { k } | Self::Overlap { k } | Self::Mrr { k: Some(k) } => *k,
-            Self::Mrr { k: None } => UNCUT_DEPTH,
+            Self::Ndcg { k }
+            | Self::Recall { k }
+            | Self::Overlap { k }
+            | Self::Precision { k }
+            | Self::Success { k } => *k,
+            Self::Mrr { k } | Self::Map { k } => k.unwrap_or(UNCUT_DEPTH),
+            Self::RPrecision | Self::Bpref => UNCUT_DEPTH,
         }
     }
 
@@ -52,7 +77,14 @@ impl Measure {
     pub fn needs_reference(&self) -> bool {
         match self {
             Self::Overlap { .. } => true,
-            Self::Ndcg { .. } | Self::Recall { .. } | Self::Mrr { .. } => false,
+            Self::Ndcg { .. }
+            | Self::Recall { .. }
+            | Self::Mrr { .. }
+            | Self::Map { .. }
+            | Self::Precision { .. }
+            | Self::Success { .. }
+            | Self::RPrecision
+            | Self::Bpref => false,
         }
     }
 }
@@ -65,6 +97,12 @@ impl fmt::Display for Measure {
             Self::Mrr { k: Some(k) } => write!(f, "MRR@{k}"),
             Self::Mrr { k: None } => f.write_str("MRR"),
             Self::Overlap { k } => write!(f, "Overlap@{k}"),
+            Self::Map { k: Some(k) } => write!(f, "MAP@{k}"),
+            Self::Map { k: None } => f.write_str("MAP"),
+            Self::Precision { k } => write!(f, "P@{k}"),
+            Self::Success { k } => write!(f, "Success@{k}"),
+            Self::RPrecision => f.write_str("R-precision"),
+            Self::Bpref => f.write_str("bpref"),
         }
     }
 }
@@ -79,7 +117,13 @@ impl FromStr for Measure {
     fn from_str(text: &str) -> Result<Self, NotAMeasure> {
         let wrong = || NotAMeasure(text.to_owned());
         let Some((name, k)) = text.split_once('@') else {
-            return if text == "MRR" { Ok(Self::Mrr { k: None }) } else { Err(wrong()) };
+            return match text {
+                "MRR" => Ok(Self::Mrr { k: None }),
+                "MAP" => Ok(Self::Map { k: None }),
+                "R-precision" => Ok(Self::RPrecision),
+                "bpref" => Ok(Self::Bpref),
+                _ => Err(wrong()),
+            };
         };
         let k = k.parse::<u32>().ok().filter(|n| (1..=100_000).contains(n) && n.to_string() == k).ok_or_else(wrong)?;
         match name {
@@ -87,6 +131,9 @@ impl FromStr for Measure {
             "Recall" => Ok(Self::Recall { k }),
             "MRR" => Ok(Self::Mrr { k: Some(k) }),
             "Overlap" => Ok(Self::Overlap { k }),
+            "MAP" => Ok(Self::Map { k: Some(k) }),
+            "P" => Ok(Self::Precision { k }),
+            "Success" => Ok(Self::Success { k }),
             _ => Err(wrong()),
         }
     }
@@ -114,9 +161,9 @@ impl JsonSchema for Measure {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(MRR|(nDCG|Recall|MRR|Overlap)@([1-9][0-9]{0,4}|100000))$",
+            "pattern": "^(MRR|MAP|R-precision|bpref|(nDCG|Recall|MRR|MAP|P|Success|Overlap)@([1-9][0-9]{0,4}|100000))$",
             "patternErrorMessage": format!("{} (k from 1 to 100000)", MEASURE_FORMS.join(", ")),
-            "examples": ["nDCG@10", "Recall@100", "MRR@10", "MRR", "Overlap@10"],
+            "examples": ["nDCG@10", "Recall@100", "MRR@10", "MAP", "P@10", "Success@5", "R-precision", "bpref", "Overlap@10"],
         })
     }
 }
@@ -127,10 +174,13 @@ mod tests {
 
     #[test]
     fn names_parse_back() {
-        for name in ["nDCG@10", "Recall@100", "MRR@10", "MRR", "Overlap@10"] {
-            assert_eq!(name.parse::<Measure>().unwrap().to_string(), name);
+        let names = MEASURE_FORMS.map(|form| form.replace("@k", "@10"));
+        for name in &names {
+            assert_eq!(name.parse::<Measure>().unwrap().to_string(), *name);
         }
-        for wrong in ["ndcg@10", "nDCG", "nDCG@0", "nDCG@010", "MRR@", "Recall@-1", "Recall@100001"] {
+        for wrong in
+            ["ndcg@10", "nDCG", "nDCG@0", "nDCG@010", "MRR@", "Recall@-1", "Recall@100001", "map", "bpref@10", "P"]
+        {
             assert!(wrong.parse::<Measure>().is_err(), "{wrong}");
         }
     }

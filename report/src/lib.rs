@@ -6,10 +6,12 @@
 //!
 //! - [`table`]: one row per cell and measure;
 //! - [`summary`]: the table pivoted by model, dataset and codec, seeds put together;
+//! - [`compare`]: two codecs, cells or sweeps query by query;
 //! - [`export`]: CSV, JSON, Parquet, and TREC run files;
 //! - [`plot`]: quality against bytes per vector, as SVG and PNG;
 //! - [`html`]: one self-contained page.
 
+pub mod compare;
 pub mod export;
 pub mod html;
 pub mod plot;
@@ -58,6 +60,28 @@ pub enum ReportError {
         /// What is wrong with the name.
         #[source]
         source: NotACodec,
+    },
+    /// The values of a cell's queries are not what a measuring job writes.
+    #[error("line {line} of a cell's values by query lacks a measure, or has one more than the lines before it")]
+    PerQuery {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A side of a comparison is not one thing.
+    #[error("one side holds \"{one}\" and \"{other}\": say which, as codec=… or model=…,codec=…")]
+    SeveralCodecs {
+        /// What was there.
+        one: String,
+        /// What came to it.
+        other: String,
+    },
+    /// Two sides cannot be paired.
+    #[error("\"{a}\" and \"{b}\" do not answer the same queries: they cannot be compared query by query")]
+    OtherQueries {
+        /// The first side.
+        a: String,
+        /// The second side.
+        b: String,
     },
     /// An id cannot stand in a file whose fields are parted by blanks.
     #[error(
