@@ -88,7 +88,7 @@ impl Record for Entry {
 }
 
 impl Store {
-    /// This moment. Whoever writes a last index takes it before he gathers the facts, while nothing of his own is under
+    /// This moment, which a change of that kind ends. Whoever writes a last index takes it before he gathers the facts, while nothing of his own is under
     /// way. `None` where the store is no folder, or cannot be written.
     pub fn moment(&self, before: Change) -> Option<Moment> {
         let folder = index_folder(self)?;

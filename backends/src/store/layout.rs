@@ -48,8 +48,8 @@ pub(super) fn submission(at_ms: u64, id: &SweepId) -> Path {
     Path::from_iter([SUBMISSIONS, &format!("{at_ms:015}-{id}.json")])
 }
 
-/// One generation of one job, in [`OUTCOMES`] or [`REVOKED`]. No folder for each job: to make one takes twice as long as to
-/// put what is in it.
+/// One generation of one job, in [`OUTCOMES`] or [`REVOKED`]. No folder for each job: to make one takes four
+/// flushes, to put what is in it two.
 pub(super) fn generation(folder: &str, key: JobKey, generation: u32) -> Path {
     let key = key.to_string();
     Path::from_iter([folder, &key[..2], &format!("{key}.{generation}.json")])

@@ -24,8 +24,8 @@
 //! **Nothing is ever half there.** An object is written under another name and then linked or renamed to its own; what a
 //! killed process leaves (`<name>#<number>`) is never listed, and removed by [`Store::gc`]. **What was put survives a
 //! power cut:** a folder's file, and the folders that lead to it, are flushed to the disk before a put returns (the index
-//! and the caches are not). That is what a put costs most: some 2 flushes, which the system joins with those of others
-//! that put at the same time.
+//! and the caches are not). That is what a put costs most: 2 flushes, and 4 more where a folder of its own is made first,
+//! which the system joins with those of others that put at the same time.
 //!
 //! **Put-if-absent** makes records: of many writers of one name exactly one wins and all others learn of it. Blobs need
 //! none, for whoever writes the same name writes the same bytes. [`Store::open`] refuses a store that ignores it. A put
