@@ -117,17 +117,19 @@ async fn measured(found: &Found, (text, selector): (&str, &Selector)) -> Result<
     }
     if missing > 0 {
         let cells = print::count(missing, "cell that fits has", "cells that fit have");
-        eprintln!("note: {cells} no result yet and is left out; see `bitsweep status`");
+        eprintln!("note: {cells} no result yet: left out; see `bitsweep status`");
     }
     Ok(read)
 }
 
-/// The texts of all queries that are shown, by id.
+/// The texts of all queries that are shown, by id. Ids of two datasets may be the same: where several are compared there are
+/// none.
 async fn queries(found: &Found, comparisons: &[Comparison]) -> Result<BTreeMap<String, String>, Failure> {
     let wanted: BTreeSet<&str> =
         comparisons.iter().flat_map(|comparison| &comparison.moved).map(|moved| moved.query.as_str()).collect();
     let mut texts = BTreeMap::new();
-    for dataset in found.plan.lock.datasets.values() {
+    let datasets = &found.plan.lock.datasets;
+    for dataset in datasets.values().filter(|_| datasets.len() == 1) {
         let file = found.place.blob(&dataset.queries.sha256).await?;
         let lines =
             fs::read_to_string(&*file).map_err(|error| Failure::wrong(format!("{}: {error}", file.display())))?;
