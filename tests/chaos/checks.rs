@@ -163,7 +163,9 @@ impl Checker<'_> {
             // Those of the generation before went with its commit.
             let from = start.generation.checked_sub(1).and_then(made).unwrap_or(UNIX_EPOCH);
             let to = UNIX_EPOCH + Duration::from_secs(start.started_at);
-            let is_over = made(start.generation).is_some_and(|made| made < to);
+            // The start is on record after its checkpoints were looked for, and they go after the commit.
+            let began = self.times.starts.get(&start.attempt).copied().unwrap_or(to);
+            let is_over = made(start.generation).is_some_and(|made| made < began);
             let before: BTreeSet<&String> =
                 kept.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, n)| n).collect();
             let found = usize::try_from(start.checkpoints_found).unwrap();

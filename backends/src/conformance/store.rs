@@ -219,8 +219,15 @@ async fn first_checkpoint_stays(store: &Store) {
     store.drop_checkpoint(key(0), "chunk/0").await.unwrap();
     assert_eq!(store.checkpoints(key(0)).await.unwrap().len(), 3);
     for _ in 0..2 {
-        store.drop_checkpoints(key(0)).await.unwrap();
+        store.drop_checkpoints(key(0), 0).await.unwrap();
     }
+    assert!(store.checkpoints(key(0)).await.unwrap().is_empty());
+    // Whoever made a revoked outcome comes too late: these are the next generation's.
+    store.put_checkpoint(key(0), &item("chunk/0", 4)).await.unwrap();
+    store.revoke(key(0), 0, "lost").await.unwrap();
+    store.drop_checkpoints(key(0), 0).await.unwrap();
+    assert_eq!(store.checkpoints(key(0)).await.unwrap(), [item("chunk/0", 4)]);
+    store.drop_checkpoints(key(0), 1).await.unwrap();
     assert!(store.checkpoints(key(0)).await.unwrap().is_empty());
     assert_eq!(store.checkpoints(key(1)).await.unwrap(), [item("chunk/0", 3)]);
 }

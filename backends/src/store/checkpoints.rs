@@ -70,9 +70,15 @@ impl Store {
         self.objects.delete(&layout::checkpoint(key, name)).await
     }
 
-    /// Drops the checkpoints of a job that is done. Their blobs stay: they may be its artifact.
-    pub async fn drop_checkpoints(&self, key: JobKey) -> Result<(), BackendError> {
-        for name in self.objects.names(&layout::of_job(CHECKPOINTS, key)).await? {
+    /// Drops the checkpoints of a job whose outcome of `generation` was committed. Their blobs stay: they may be its
+    /// artifact. Drops nothing once that generation is revoked: by then they are the next generation's, whose checkpoints
+    /// have the same names.
+    pub async fn drop_checkpoints(&self, key: JobKey, generation: u32) -> Result<(), BackendError> {
+        let names = self.objects.names(&layout::of_job(CHECKPOINTS, key)).await?;
+        if names.is_empty() || self.revocation(key, generation).await?.is_some() {
+            return Ok(());
+        }
+        for name in names {
             self.objects.delete(&name).await?;
         }
         Ok(())

@@ -171,8 +171,9 @@ impl Attempt {
         match &outcome {
             Some(outcome) => {
                 self.told(shared.ledger.adopt(outcome)).await;
-                if has_checkpoints(self.work.spec.kind()) {
-                    self.told(shared.store.drop_checkpoints(self.work.key)).await;
+                // Whoever comes too late may drop what the next generation is made from.
+                if verdict == Verdict::Committed && has_checkpoints(self.work.spec.kind()) {
+                    self.told(shared.store.drop_checkpoints(self.work.key, self.work.generation)).await;
                 }
             }
             None => {

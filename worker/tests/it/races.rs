@@ -29,5 +29,4 @@ async fn of_two_workers_one_commits() {
         assert_eq!(name, format!("chunk/{row:09}"));
         assert!(text == format!("{name}rtext") || text == format!("{name}wtext"), "{text}");
     }
-    assert_eq!(site.store.checkpoints(work.key).await.unwrap(), []);
 }
