@@ -39,6 +39,9 @@ use clap::Parser;
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Failure};
 
+/// Threads that wait for files at a time. More would wait for the same disk; a store with many outcomes asks for hundreds.
+const BLOCKING_THREADS: usize = 64;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Command::Child { threads } = cli.command {
@@ -56,7 +59,8 @@ fn main() -> ExitCode {
         Ok(telemetry) => telemetry,
         Err(failure) => return said(failure).into(),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("bitsweep: no threads to run on: {error}");

@@ -1,11 +1,13 @@
 //! What machines, queue and ledger cost on top of the work: the SciFact sweep under all-MiniLM-L6-v2, embedded and with a
-//! coordinator and one worker, in turn; then one worker on one host and two on two, which are network namespaces (root).
+//! coordinator and one worker, in turn, or each on a core of its own at the same time; then one worker on one host and two on
+//! two, which are network namespaces (root).
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bitsweep_backends::Store;
 use tokio::net::{TcpListener, TcpStream};
@@ -40,8 +42,8 @@ async fn overhead() {
     let cores = std::thread::available_parallelism().unwrap().get();
     let (mut embedded, mut distributed) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        embedded.push(in_one_process(documents, cores).await);
-        distributed.push(with_one_worker(documents, cores).await);
+        embedded.push(in_one_process(documents, cores, || ()).await);
+        distributed.push(with_one_worker(documents, cores, || ()).await);
         println!("round {round}: embedded {:?}, one worker {:?}", embedded[round - 1], distributed[round - 1]);
     }
     if rounds > 0 {
@@ -61,6 +63,34 @@ async fn overhead() {
     let (one, two) = (on_hosts(documents, &HOSTS[..1]).await, on_hosts(documents, &HOSTS).await);
     drop(hosts);
     println!("one host of one core {one:.2} s, two {two:.2} s: {:.2} times as fast ({cores} cores in all)", one / two);
+}
+
+/// One side of a comparison at the same time: `BITSWEEP_SIDE` is `embedded` or `worker`, `BITSWEEP_MEET` a folder that both
+/// share. The script gives each a core; whoever is ready first waits for the other, and whoever is done first keeps its core
+/// busy, so that neither has the machine for itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: scripts/overhead --side-by-side runs it"]
+async fn side() {
+    let documents = setting("BITSWEEP_DOCS", usize::MAX);
+    let side = std::env::var("BITSWEEP_SIDE").expect("the script says which");
+    let meet = PathBuf::from(std::env::var("BITSWEEP_MEET").expect("the script says where"));
+    let both = |when: &str| ["embedded", "worker"].iter().all(|side| meet.join(format!("{when}-{side}")).exists());
+    let arrive = |when: &str| fs::write(meet.join(format!("{when}-{side}")), "").unwrap();
+    let ready = || {
+        arrive("ready");
+        while !both("ready") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    let took = match side.as_str() {
+        "embedded" => in_one_process(documents, 1, ready).await,
+        _ => with_one_worker(documents, 1, ready).await,
+    };
+    println!("{side} {:.2} s, of that not in jobs {:.2} s", took.wall, took.outside(1));
+    arrive("done");
+    while !both("done") {
+        std::hint::spin_loop();
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -112,9 +142,10 @@ fn datasets(documents: usize, slots: usize) -> usize {
     if documents < 2000 { slots } else { 1 }
 }
 
-/// `bitsweep run`, from the start of the command to its end.
-async fn in_one_process(documents: usize, cores: usize) -> Took {
+/// `bitsweep run`, from the start of the command to its end. `ready` is called before.
+async fn in_one_process(documents: usize, cores: usize, ready: impl FnOnce()) -> Took {
     let bench = bench(documents, datasets(documents, cores));
+    ready();
     let began = (Instant::now(), machine_cpu());
     bench.ok(&["run", "sweep.yaml", "--quiet", "--slots", &cores.to_string(), "--threads", "1"]);
     let store = Store::open(&bench.path(".bitsweep").display().to_string()).await.unwrap();
@@ -122,12 +153,13 @@ async fn in_one_process(documents: usize, cores: usize) -> Took {
 }
 
 /// `bitsweep submit --watch`, then `report`, with a coordinator and a worker that are there.
-async fn with_one_worker(documents: usize, cores: usize) -> Took {
+async fn with_one_worker(documents: usize, cores: usize, ready: impl FnOnce()) -> Took {
     let mut site = Site::start(bench(documents, datasets(documents, cores))).await;
     let _coordinator = site.coordinator(&[]).await;
     let slots = u32::try_from(cores).unwrap();
     let _worker = site.worker(slots, &[]);
     site.slots(slots).await;
+    ready();
     let began = (Instant::now(), machine_cpu());
     site.bench.ok(&["submit", "sweep.yaml", "--to", &site.api, "--watch", "--json"]);
     site.bench.ok(&["report", "sweep.yaml", "--to", &site.api]);

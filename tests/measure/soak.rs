@@ -33,7 +33,8 @@ const KEYS_KEPT: Duration = Duration::from_secs(900);
 const COLUMNS: [(&str, f64); 12] = [
     ("coordinator_mib", 8.0),
     ("coordinator_files", 8.0),
-    ("coordinator_threads", 4.0),
+    // The threads for files come and go, up to 64.
+    ("coordinator_threads", 64.0),
     ("workers_mib", 64.0),
     ("workers_files", 64.0),
     ("workers_threads", 32.0),
