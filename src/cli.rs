@@ -331,6 +331,9 @@ pub(crate) enum Format {
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) sweep: SweepArg,
+    /// The geometry of embeddings instead of the results, where the manifest says `geometry: true`.
+    #[arg(long)]
+    pub(crate) geometry: bool,
     /// Form of the output. Default: as the ending of --out says, else csv.
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use bitsweep_proto::Measure;
 use bitsweep_proto::cell::Axis;
+use bitsweep_proto::{Cell, Codec, Measure};
+use bitsweep_report::Missed;
 use bitsweep_report::compare::{self, Comparison, Measured, PerQuery, Sampling, Selector, Settings, Verdict};
 use serde_json::Value;
 
@@ -91,7 +92,8 @@ fn measures(args: &CompareArgs, found: &Found) -> Result<Vec<Measure>, Failure> 
 
 /// The cells that fit, with their values by query.
 async fn measured(found: &Found, (text, selector): (&str, &Selector)) -> Result<Vec<Measured>, Failure> {
-    let cells: Vec<_> = found.plan.cells.iter().filter(|planned| selector.fits(&planned.cell)).collect();
+    let retrieval = found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval());
+    let cells: Vec<_> = retrieval.filter(|planned| selector.fits(&planned.cell)).collect();
     if cells.is_empty() {
         let codecs: BTreeSet<&str> =
             found.plan.cells.iter().filter_map(|planned| planned.cell.get(Axis::Codec)).collect();
@@ -99,6 +101,15 @@ async fn measured(found: &Found, (text, selector): (&str, &Selector)) -> Result<
         return Err(Failure::wrong(format!("\"{text}\" fits no cell of {}; its codecs: {codecs}", found.plan.name)));
     }
     let outcomes = found.place.outcomes((&found.id, &found.plan), Which::Measured).await?;
+    let names = |cell: &Cell| (cell.model().to_owned(), cell.dataset().to_owned());
+    let of_cells = |missed: &Missed| {
+        let expected = (missed.expect.model.clone(), missed.expect.dataset.clone());
+        let is_compressed = |cell: &Cell| cell.codec().is_ok_and(|codec| codec != Codec::Float32);
+        cells.iter().any(|planned| names(&planned.cell) == expected && is_compressed(&planned.cell))
+    };
+    if let Some(missed) = bitsweep_report::missed(&found.plan, &outcomes).into_iter().find(of_cells) {
+        return Err(Failure::wrong(missed.to_string()));
+    }
     let (mut read, mut missing) = (Vec::new(), 0);
     for planned in cells {
         let outcome = outcomes.get(&found.plan.jobs[planned.job as usize].key);

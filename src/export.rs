@@ -9,6 +9,8 @@ use bitsweep_jobs::{run_file, texts};
 use bitsweep_proto::lock::LockedDataset;
 use bitsweep_proto::plan::{From, PlannedCell};
 use bitsweep_proto::{Digest, Kind};
+use bitsweep_report::geometry::Geometries;
+use bitsweep_report::table::Tidy;
 use bitsweep_report::{Table, export};
 
 use crate::cli::{ExportArgs, Format};
@@ -21,6 +23,9 @@ pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
     let found = sweep::find(&args.sweep).await?;
     let json = args.json.then_some(Format::Json);
     let format = args.format.or(json).unwrap_or_else(|| of_ending(args.out.as_deref()));
+    if format == Format::Trec && args.geometry {
+        return Err(Failure::wrong("trec is for runs; the geometry is written as csv, json or parquet"));
+    }
     if format == Format::Trec {
         let folder = args
             .out
@@ -28,19 +33,14 @@ pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
             .ok_or_else(|| Failure::wrong("trec is a folder of files: name it with --out FOLDER"))?;
         return trec(&found, folder).await;
     }
-    let table = Table::of(&found.plan, &found.place.outcomes((&found.id, &found.plan), Which::Measured).await?)?;
-    match &args.out {
-        Some(path) => {
-            let mut file = BufWriter::new(create(path)?);
-            write(&table, format, &mut file)?;
-            file.flush().map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))?;
-        }
-        None => {
-            let mut bytes = Vec::new();
-            write(&table, format, &mut bytes)?;
-            print::out_bytes(&bytes)?;
-        }
+    let outcomes = found.place.outcomes((&found.id, &found.plan), Which::Measured).await?;
+    if args.geometry {
+        put(&Geometries::of(&found.plan, &outcomes), format, args.out.as_deref())?;
+        return Ok(Exit::Done);
     }
+    let table = Table::of(&found.plan, &outcomes)?;
+    put(&table, format, args.out.as_deref())?;
+    print::withheld(&table);
     if table.missing > 0 {
         eprintln!(
             "note: {} of {} cells have no result yet and no rows; see `bitsweep status`",
@@ -48,6 +48,18 @@ pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
         );
     }
     Ok(Exit::Done)
+}
+
+/// Writes a table into the file, or to standard output.
+fn put(table: &impl Tidy, format: Format, path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else {
+        let mut bytes = Vec::new();
+        write(table, format, &mut bytes)?;
+        return print::out_bytes(&bytes);
+    };
+    let mut file = BufWriter::new(create(path)?);
+    write(table, format, &mut file)?;
+    file.flush().map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))
 }
 
 fn of_ending(path: Option<&Path>) -> Format {
@@ -68,7 +80,7 @@ fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))
 }
 
-fn write(table: &Table, format: Format, out: &mut (impl Write + Send)) -> Result<(), Failure> {
+fn write(table: &impl Tidy, format: Format, out: &mut (impl Write + Send)) -> Result<(), Failure> {
     match format {
         Format::Csv => export::csv(table, out)?,
         Format::Json => export::json(table, out)?,
@@ -84,7 +96,7 @@ async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
     let mut missing = 0;
     // Ids of documents and queries, read once for each dataset.
     let mut ids: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
-    for planned in &found.plan.cells {
+    for planned in found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval()) {
         let Some(run) = run_of(found, planned).await? else {
             missing += 1;
             continue;

@@ -20,6 +20,7 @@ pub(crate) fn label(spec: &Spec) -> String {
         Spec::Compress(compress) => format!("compress to {}", seeded(&compress.codec)),
         Spec::Retrieve(retrieve) => format!("retrieve from {} to depth {}", seeded(&retrieve.codec), retrieve.depth),
         Spec::Measure(_) => "measure".to_owned(),
+        Spec::Geometry(_) => "geometry".to_owned(),
         Spec::Noop(noop) => format!("do nothing, number {}", noop.number),
     }
 }

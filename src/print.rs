@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use bitsweep_report::Table;
+
 use crate::exit::{Exit, Failure};
 
 /// Writes to standard output. Whoever reads it may close it early (`| head`): then nothing more is to be said.
@@ -78,5 +80,12 @@ mod tests {
         assert_eq!(seconds(7500.0), "2 h 5 min");
         let rows = [vec!["codec".to_owned(), "bytes".to_owned()], vec!["pq/8".to_owned(), "8".to_owned()]];
         assert_eq!(columns(&rows), "codec  bytes\npq/8       8\n");
+    }
+}
+
+/// Says on standard error why a table lacks results that are there.
+pub(crate) fn withheld(table: &Table) {
+    for missed in &table.missed {
+        eprintln!("note: {missed} ({} in all)", count(table.withheld, "cell", "cells"));
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bitsweep_coordinator::End;
 use bitsweep_coordinator::api::types::Decided;
 use bitsweep_proto::{Action, JobKey, Plan, SweepId};
+use bitsweep_report::geometry::Geometries;
 use bitsweep_report::plot::{self, Figure};
 use bitsweep_report::{Table, export, html};
 use serde_json::json;
@@ -14,7 +15,7 @@ use serde_json::json;
 use crate::cli::ReportArgs;
 use crate::exit::{Exit, Failure};
 use crate::place::{Place, Which};
-use crate::print::out;
+use crate::print::{self, out};
 use crate::sweep::{self, Found};
 
 /// Where everything was written.
@@ -53,10 +54,15 @@ pub(crate) async fn write_all(
     fs::create_dir_all(folder).map_err(|error| failed_to_write(folder, &error))?;
     let (page, table) = (folder.join("report.html"), folder.join("table.csv"));
     let command = command(Some(manifest), &page);
-    let rows = write(found, &failed, &command, (&page, &folder.join("report.plots"))).await?;
+    let (rows, geometries) = write(found, &failed, &command, (&page, &folder.join("report.plots"))).await?;
     let mut csv = Vec::new();
     export::csv(&rows, &mut csv)?;
     fs::write(&table, csv).map_err(|error| failed_to_write(&table, &error))?;
+    if !geometries.all.is_empty() {
+        let (file, mut csv) = (folder.join("geometry.csv"), Vec::new());
+        export::csv(&geometries, &mut csv)?;
+        fs::write(&file, csv).map_err(|error| failed_to_write(&file, &error))?;
+    }
     reported(found).await?;
     Ok(Written { page, table })
 }
@@ -79,13 +85,14 @@ async fn write(
     failed: &BTreeMap<JobKey, String>,
     command: &str,
     (page, plots): (&Path, &Path),
-) -> Result<Table, Failure> {
+) -> Result<(Table, Geometries), Failure> {
     let plan = &found.plan;
     // All outcomes, not only the measures: the report names the machines that made each step.
     let outcomes = found.place.outcomes((&found.id, plan), Which::All).await?;
     let text = html::render(&html::Report { plan, outcomes: &outcomes, failed, command })?;
     fs::write(page, text).map_err(|error| failed_to_write(page, &error))?;
     let table = Table::of(plan, &outcomes)?;
+    print::withheld(&table);
     fs::create_dir_all(plots).map_err(|error| failed_to_write(plots, &error))?;
     for figure in Figure::all(&table) {
         let svg = plot::svg(&figure)?;
@@ -94,7 +101,7 @@ async fn write(
         fs::write(&png_file, plot::png(&svg)?).map_err(|error| failed_to_write(&png_file, &error))?;
         fs::write(&svg_file, svg).map_err(|error| failed_to_write(&svg_file, &error))?;
     }
-    Ok(table)
+    Ok((table, Geometries::of(plan, &outcomes)))
 }
 
 /// What makes the report again, as one types it in the same folder.

@@ -82,7 +82,7 @@ fn manifests() -> Vec<Case> {
         case("manifest is empty", 2, PLAN, |b| b.write("sweep.yaml", "")),
         case("unknown key", 2, PLAN, |b| manifest(b, "measures:", "mesures:")),
         case("key given twice", 2, PLAN, |b| manifest(b, "codecs:", "sweep: again\ncodecs:")),
-        case("unknown codec", 2, PLAN, |b| manifest(b, "- int8", "- int4")),
+        case("unknown codec", 2, PLAN, |b| manifest(b, "- int8", "- int88")),
         case("bits that are no multiple of 8", 2, PLAN, |b| manifest(b, "[64, 128]", "[64, 100]")),
         case("measure in the wrong case", 2, PLAN, |b| manifest(b, "nDCG@10", "ndcg@10")),
         case("text where a number belongs", 2, PLAN, |b| manifest(b, "bytes: 8", "bytes: \"8\"")),
@@ -99,6 +99,33 @@ fn manifests() -> Vec<Case> {
             manifest(b, "measures:", "exclude: [{ codec: pq/32 }]\nmeasures:")
         }),
         case("pq bytes that do not divide the dimension", 2, PLAN, |b| manifest(b, "bytes: 8", "bytes: 12")),
+        case("pq4fs bytes that do not divide the dimension", 2, PLAN, |b| {
+            manifest(b, "- int8", "- int8\n  - pq4fs: { bytes: 12 }")
+        }),
+        case("an expectation of a measure that is not measured", 2, PLAN, |b| {
+            let entry = "{ model: tiny, dataset: pocket, measure: nDCG@20, value: 0.5, within: 0.002 }";
+            manifest(b, "measures:", &format!("expect: [{entry}]\nmeasures:"))
+        }),
+        case("an expectation of an unknown model", 2, PLAN, |b| {
+            let entry = "{ model: tinny, dataset: pocket, measure: nDCG@10, value: 0.5, within: -1 }";
+            manifest(b, "measures:", &format!("expect: [{entry}]\nmeasures:"))
+        }),
+        case("unknown rotation", 2, PLAN, |b| manifest(b, "[64, 128]", "[64, 128], rotation: gausian")),
+        case("scoring that is none", 2, PLAN, |b| manifest(b, "[64, 128]", "[64, 128], scoring: adc")),
+        case("principal directions without centring", 2, PLAN, |b| manifest(b, "[64, 128]", "8, rotation: pca")),
+        case("itq about medians", 2, PLAN, |b| manifest(b, "[64, 128]", "8, rotation: itq, centre: median")),
+        case("more bits than dimensions without a projection", 2, PLAN, |b| {
+            manifest(b, "[64, 128]", "[8, 128], rotation: none, centre: mean")
+        }),
+        case("more bits than principal directions", 2, PLAN, |b| {
+            manifest(b, "[64, 128]", "[8, 128], rotation: [pca, itq], centre: mean")
+        }),
+        case("the frozen instrument written as a variant, twice", 2, PLAN, |b| {
+            manifest(b, "- int8", "- int8\n  - binary: { bits: 64, centre: none, rotation: gaussian }")
+        }),
+        case("exclude names parameters that no cell has", 2, PLAN, |b| {
+            manifest(b, "measures:", "exclude: [{ codec: { binary: { rotation: itq } } }]\nmeasures:")
+        }),
         case("source of the wrong kind", 2, PLAN, |b| manifest(b, "file:tiny", "beir:tiny")),
     ]
 }

@@ -307,6 +307,6 @@ async fn first_mistakes_are_answered_with_what_to_do() {
     check(&["resume", "--budget", "0", "gpu=1"], &[to, token], 2, &["gpu_hours=NUMBER"]);
     // What is named on the command line counts before the environment.
     check(&["status", "--store", "nowhere"], &[to, token], 2, &["there is no store at nowhere"]);
-    laptop.write("sweep.yaml", MANIFEST.replace("int8", "int4"));
+    laptop.write("sweep.yaml", MANIFEST.replace("int8", "int88"));
     check(&["submit", "sweep.yaml"], &[to, token], 2, &["sweep.yaml:8:5", "did you mean \"int8\""]);
 }

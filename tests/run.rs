@@ -46,6 +46,83 @@ fn a_manifest_becomes_a_table_and_a_report() {
     assert!(files(&bench.path("out.plots")).iter().any(|file| file.extension().is_some_and(|end| end == "png")));
 }
 
+/// Scorings share an index; the geometry is a table of its own.
+#[test]
+fn every_codec_and_the_geometry_come_out() {
+    let bench = Bench::new();
+    let (head, tail) = MANIFEST.split_once("codecs:").unwrap();
+    let measures = &tail[tail.find("measures:").unwrap()..];
+    let codecs = "codecs:
+  - float32
+  - int4
+  - rabitq
+  - opq: { bytes: 8 }
+  - pq4fs: { bytes: 8 }
+  - binary: { bits: 16, seeds: 2, centre: mean, rotation: [orthonormal, itq], scoring: [symmetric, asymmetric] }
+  - binary: { bits: 16, centre: median, rotation: [none, pca] }
+geometry: true
+";
+    bench.write("sweep.yaml", format!("{head}{codecs}{measures}"));
+    bench.ok(&["run", "sweep.yaml", "--quiet", "--slots", "2"]);
+    let plan = json(&bench.ok(&["plan", "sweep.yaml", "--json"]));
+    let done = |kind: &str| {
+        let jobs = plan["jobs"].as_array().unwrap();
+        jobs.iter().find(|job| job["kind"] == kind).unwrap()["done"].as_u64().unwrap()
+    };
+    assert_eq!([done("compress"), done("retrieve"), done("measure"), done("geometry")], [10, 15, 15, 1]);
+    let table = bench.table();
+    assert_eq!(table.lines().count(), 1 + 15 * 5);
+    for (codec, bytes) in
+        [("int4", 16), ("rabitq", 12), ("opq/8", 8), ("binary/16/mean+itq/asymmetric", 2), ("binary/16/median+none", 2)]
+    {
+        let row = table.lines().find(|line| line.contains(&format!(",{codec},"))).unwrap_or_else(|| panic!("{codec}"));
+        assert!(row.contains(&format!(",{bytes},")), "{row}");
+    }
+    let geometry = bench.ok(&["export", "sweep.yaml", "--geometry"]);
+    let value = |name: &str| -> f64 {
+        let row =
+            geometry.lines().find(|line| line.contains(&format!(",{name},"))).unwrap_or_else(|| panic!("{geometry}"));
+        assert!(row.starts_with("\"model=tiny,dataset=pocket,study=geometry\",tiny,pocket,"), "{row}");
+        row.split(',').rev().nth(1).unwrap().parse().unwrap()
+    };
+    assert!((0.0..=1.0).contains(&value("isoscore")) && value("two_nn") > 1.0 && value("hubness_gini") > 0.0);
+    assert!(files(&bench.path(".bitsweep/reports")).iter().any(|file| file.ends_with("geometry.csv")));
+    bench.ok(&["report", "sweep.yaml", "--out", "out.html"]);
+    let page = fs::read_to_string(bench.path("out.html")).unwrap();
+    assert!(page.contains("Geometry of the embeddings") && page.contains("binary mean+itq asymmetric"));
+    let asked = ["compare", "codec=binary/16/mean+itq", "codec=binary/16/mean+itq/asymmetric", "sweep.yaml"];
+    assert!(bench.ok(&asked).contains("nDCG@10"));
+}
+
+/// Compressed results are shown while float32 gives what it should.
+#[test]
+fn results_are_withheld_where_float32_misses_what_is_known() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    let whole = bench.table();
+    let expect = |value: &str| {
+        let entry = format!("{{ model: tiny, dataset: pocket, measure: nDCG@10, value: {value}, within: 1e-6 }}");
+        bench.write("sweep.yaml", format!("{MANIFEST}expect: [{entry}]\n"));
+        let output = bench.command(&["run", "sweep.yaml", "--quiet"]).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    let row = whole.lines().find(|line| line.contains(",float32,") && line.contains(",nDCG@10,")).unwrap();
+    // The cell's name holds two commas.
+    let value = row.split(',').nth(2 + 7).unwrap();
+    let said = expect("0.99");
+    assert!(said.contains("expects nDCG@10 of 0.99 ± 0.000001 for float32 of tiny on pocket; it is 0."), "{said}");
+    assert!(said.contains("withheld (6 cells in all)"), "{said}");
+    let table = bench.table();
+    assert_eq!(table.lines().count(), 1 + 5, "{table}");
+    assert!(table.lines().skip(1).all(|line| line.contains(",float32,")));
+    let asked = ["compare", "codec=int8", "codec=pq/8", "sweep.yaml"];
+    let refused = bench.command(&asked).output().unwrap();
+    assert!(!refused.status.success() && text(&refused.stderr).contains("withheld"), "{}", text(&refused.stderr));
+    assert!(!expect(value).contains("withheld"));
+    assert_eq!(bench.table(), whole);
+}
+
 #[test]
 fn a_finished_sweep_runs_nothing_again_and_a_new_codec_only_itself() {
     let bench = Bench::new();

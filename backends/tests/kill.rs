@@ -1,6 +1,5 @@
 //! A writer is killed (`kill -9`) at any moment: nothing that can be seen is half there.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -39,7 +38,7 @@ async fn write_for_ever() {
             kind: Kind::Embed,
             fields: Fields::default(),
             inputs: Vec::new(),
-            produced: Produced { artifact: vec![item], measures: Vec::new(), facts: BTreeMap::new() },
+            produced: Produced { artifact: vec![item], ..Produced::default() },
             provenance: Provenance::default(),
             cost: Cost::default(),
         };

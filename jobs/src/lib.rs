@@ -9,6 +9,7 @@ mod compress;
 mod embed;
 pub mod embedding_file;
 mod error;
+mod geometry;
 mod inputs;
 mod measure;
 mod noop;

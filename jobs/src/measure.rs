@@ -54,7 +54,7 @@ pub(crate) fn run(spec: &MeasureSpec, task: &Task, steps: &mut dyn Steps) -> Res
     facts.insert("largest_tied_group".to_owned(), study.largest_tied_group as u64);
     let measures = spec.measures.iter().zip(&study.values).map(|(measure, values)| average(*measure, values));
     let files = vec![("per_query".to_owned(), ProducedFile::Written(file))];
-    Ok(Done { files, measures: measures.collect(), facts })
+    Ok(Done { files, measures: measures.collect(), facts, ..Done::default() })
 }
 
 /// What is looked at, and what came of it so far.

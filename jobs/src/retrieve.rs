@@ -42,11 +42,10 @@ pub(crate) fn run(spec: &Retrieve, task: &Task, steps: &mut dyn Steps) -> Result
 /// The index that is searched: the one given, or for float32 the documents themselves.
 fn index(spec: &Retrieve, task: &Task, stop: &dyn Fn() -> bool) -> Result<Index, Halt> {
     let dim = spec.dim as usize;
-    Ok(match spec.codec {
-        Codec::Float32 => build(spec.codec, embedding_file::read(&inputs::all(task, "documents"), dim)?, stop)?,
-        Codec::Int8 | Codec::Pq { .. } | Codec::Binary { .. } => {
-            Index::load(spec.codec, dim, inputs::one(task, "index")?)?
-        }
+    Ok(if spec.codec == Codec::Float32 {
+        build(spec.codec, embedding_file::read(&inputs::all(task, "documents"), dim)?, stop)?
+    } else {
+        Index::load(spec.codec, dim, inputs::one(task, "index")?)?
     })
 }
 

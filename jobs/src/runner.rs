@@ -7,7 +7,7 @@ use bitsweep_proto::wire::{Done, Task};
 use crate::embed::LoadedEncoder;
 use crate::error::{Halt, JobError};
 use crate::steps::Steps;
-use crate::{compress, embed, measure, noop, retrieve};
+use crate::{compress, embed, geometry, measure, noop, retrieve};
 
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,7 @@ impl Runner {
             Spec::Compress(spec) => compress::run(spec, task, steps),
             Spec::Retrieve(spec) => retrieve::run(spec, task, steps),
             Spec::Measure(spec) => measure::run(spec, task, steps),
+            Spec::Geometry(spec) => geometry::run(spec, task, steps),
             Spec::Noop(_) => noop::run(steps),
         };
         match done {

@@ -68,6 +68,14 @@ pub enum PlanError {
         /// The entry: `budgets[0]`.
         entry: String,
     },
+    /// An expectation of what is not measured.
+    #[error("{entry} expects something of {what}, which the sweep does not measure: add it, or remove the entry")]
+    ExpectsNothing {
+        /// The entry: `expect[0]`.
+        entry: String,
+        /// What is missing.
+        what: String,
+    },
     /// Nothing is left to run.
     #[error("no cell is left: the manifest has no model, dataset or codec, or `exclude` removes every cell")]
     NoCells,

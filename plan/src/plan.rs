@@ -10,12 +10,9 @@ use bitsweep_proto::{Cell, Codec, Manifest, Measure, Plan, Profiles};
 use indexmap::IndexSet;
 
 use crate::errors::{PlanError, PlanErrors};
-use crate::expand::{ExpandedCell, expand};
+use crate::expand::{DEFAULT_TIER, ExpandedCell, expand};
 use crate::graph::Graph;
 use crate::recipe::{Aim, Pair, Retrieval};
-
-/// Vectors that product quantisation needs at least: it learns 256 centroids.
-const PQ_DOCUMENTS: u64 = 256;
 
 /// The plan of `manifest`, whose text is `text`, with the sources in `lock`, for machines that offer `profiles`.
 ///
@@ -26,6 +23,7 @@ pub fn plan(manifest: &Manifest, text: &str, lock: &Lock, profiles: &Profiles) -
     if manifest.measures.is_empty() {
         errors.push(PlanError::NoMeasures);
     }
+    errors.extend(idle_expectations(manifest, &expanded.cells));
     errors.extend(unusable_sources(manifest, lock, &expanded.cells));
 
     let aim = Aim::of(&manifest.measures);
@@ -34,6 +32,8 @@ pub fn plan(manifest: &Manifest, text: &str, lock: &Lock, profiles: &Profiles) -
     for group in expanded.cells.chunk_by(|a, b| (a.model, a.dataset) == (b.model, b.dataset)) {
         let Some(pair) = pair(manifest, lock, group[0].model, group[0].dataset) else { continue };
         errors.extend(group.iter().filter_map(|cell| unfit(pair, cell)));
+        // Seeds of one codec have one reason.
+        errors.dedup();
         if !errors.is_empty() {
             continue; // Nothing will be planned; go on looking for problems.
         }
@@ -46,6 +46,13 @@ pub fn plan(manifest: &Manifest, text: &str, lock: &Lock, profiles: &Profiles) -
                 track: cell.track,
                 job,
             });
+        }
+        if manifest.geometry {
+            // As early, and as much a part of the core, as the first of the cells that it explains.
+            let tier = group.iter().map(|cell| cell.tier).min().unwrap_or(DEFAULT_TIER);
+            let track = group.iter().map(|cell| cell.track).min().unwrap_or_default();
+            let cell = Cell::geometry(group[0].model, group[0].dataset);
+            cells.push(PlannedCell { cell, tier, track, job: recipe.geometry(&mut graph) });
         }
     }
     if !errors.is_empty() {
@@ -63,6 +70,7 @@ pub fn plan(manifest: &Manifest, text: &str, lock: &Lock, profiles: &Profiles) -
         cells,
         gates: manifest.gates.clone(),
         budgets: manifest.budgets.clone(),
+        expect: manifest.expect.clone(),
     })
 }
 
@@ -74,6 +82,25 @@ fn pair<'a>(manifest: &'a Manifest, lock: &'a Lock, model: &str, dataset: &str) 
         dataset: manifest.datasets.get(dataset)?,
         locked_dataset: lock.datasets.get(dataset)?,
     })
+}
+
+/// Expectations of what is not measured.
+fn idle_expectations(manifest: &Manifest, cells: &[ExpandedCell<'_>]) -> Vec<PlanError> {
+    let mut errors = Vec::new();
+    for (i, expect) in manifest.expect.iter().enumerate() {
+        let is_there = |cell: &ExpandedCell<'_>| {
+            (cell.model, cell.dataset, cell.codec) == (&expect.model, &expect.dataset, Codec::Float32)
+        };
+        let what = if !cells.iter().any(is_there) {
+            format!("float32 of {} on {}", expect.model, expect.dataset)
+        } else if !manifest.measures.contains(&expect.measure) {
+            expect.measure.to_string()
+        } else {
+            continue;
+        };
+        errors.push(PlanError::ExpectsNothing { entry: format!("expect[{i}]"), what });
+    }
+    errors
 }
 
 /// Problems of the models and datasets that some cell uses, each once.
@@ -123,11 +150,10 @@ fn too_many_tokens(manifest: &Manifest, lock: &Lock, name: &str) -> Option<PlanE
 /// Why `cell` cannot be run, or `None` where it can.
 fn unfit(pair: Pair<'_>, cell: &ExpandedCell<'_>) -> Option<PlanError> {
     let documents = pair.locked_dataset.counts.documents;
-    let too_few = || match cell.codec {
-        Codec::Pq { .. } if (1..PQ_DOCUMENTS).contains(&documents) => {
-            Some(format!("pq learns 256 centroids and needs {PQ_DOCUMENTS} documents, this dataset has {documents}"))
-        }
-        Codec::Pq { .. } | Codec::Float32 | Codec::Int8 | Codec::Binary { .. } => None,
+    let too_few = || {
+        let (needed, codec) = (cell.codec.least_documents(), cell.codec);
+        let few = (1..needed).contains(&documents);
+        few.then(|| format!("{codec} learns from the documents and needs {needed}, this dataset has {documents}"))
     };
     let why = cell.codec.unfit(pair.locked_model.facts.dim).or_else(too_few)?;
     Some(PlanError::Unfit {

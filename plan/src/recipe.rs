@@ -4,7 +4,7 @@
 //! searches the embedding itself), a run and its measures. A measure that compares with float32 adds the float32 run,
 //! whether float32 is a cell or not.
 
-use bitsweep_proto::job::{CHUNK_ROWS, Compress, Embed, MeasureSpec, Retrieve, SHARD_ROWS, Texts};
+use bitsweep_proto::job::{CHUNK_ROWS, Compress, Embed, GeometrySpec, MeasureSpec, Retrieve, SHARD_ROWS, Texts};
 use bitsweep_proto::lock::{LockedDataset, LockedFile, LockedModel};
 use bitsweep_proto::manifest::{Dataset, Model};
 use bitsweep_proto::plan::{From, Input};
@@ -75,13 +75,19 @@ impl<'a> Retrieval<'a> {
         graph.add(Spec::Measure(MeasureSpec { measures: self.aim.measures.clone() }), inputs)
     }
 
+    /// The job that measures the geometry of the embeddings.
+    pub(crate) fn geometry(&self, graph: &mut Graph<'_>) -> u32 {
+        let inputs = self.documents.iter().chain(&self.queries).cloned().collect();
+        graph.add(Spec::Geometry(GeometrySpec { dim: self.pair.locked_model.facts.dim }), inputs)
+    }
+
     fn retrieve(&self, graph: &mut Graph<'_>, codec: Codec) -> u32 {
         let dim = self.pair.locked_model.facts.dim;
         let mut inputs = self.queries.clone();
         if codec == Codec::Float32 {
             inputs.extend_from_slice(&self.documents);
         } else {
-            let index = graph.add(Spec::Compress(Compress { codec, dim }), self.documents.clone());
+            let index = graph.add(Spec::Compress(Compress { codec: codec.stored(), dim }), self.documents.clone());
             inputs.push(artifact("index", index));
         }
         let wanted = self.pair.dataset.ignore_identical_ids;

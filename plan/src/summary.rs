@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bitsweep_proto::job::{Compress, Embed, Retrieve};
 use bitsweep_proto::plan::{From, PlannedJob};
-use bitsweep_proto::{Codec, JobKey, Kind, Plan, Spec};
+use bitsweep_proto::{Axis, JobKey, Kind, Plan, Spec};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of one hit of a run: document number and score.
@@ -42,7 +42,7 @@ pub struct CellCount {
     pub model: String,
     /// Dataset name.
     pub dataset: String,
-    /// `float32`, `int8`, `pq`, `binary`.
+    /// `float32`, `int8`, `pq`, `binary` …, or `geometry`.
     pub family: String,
     /// Cells in the plan.
     pub cells: u64,
@@ -66,7 +66,10 @@ pub fn summary(plan: &Plan, done: &dyn Fn(&JobKey) -> bool) -> Summary {
             count.bytes += rows.expected_bytes(index, job);
         }
     }
-    let kinds = kinds.into_iter().filter(|count| count.total > 0 || count.kind != Kind::Noop).collect();
+    let kinds = kinds
+        .into_iter()
+        .filter(|count| count.total > 0 || !matches!(count.kind, Kind::Geometry | Kind::Noop))
+        .collect();
     Summary { kinds, matrix: matrix(plan, &job_done) }
 }
 
@@ -75,7 +78,7 @@ fn matrix(plan: &Plan, job_done: &[bool]) -> Vec<CellCount> {
     let mut places: HashMap<(&str, &str, &str), usize> = HashMap::new();
     for planned in &plan.cells {
         let (model, dataset) = (planned.cell.model(), planned.cell.dataset());
-        let codec = planned.cell.get(bitsweep_proto::Axis::Codec).unwrap_or_default();
+        let codec = planned.cell.get(Axis::Codec).or_else(|| planned.cell.get(Axis::Study)).unwrap_or_default();
         let family = codec.split('/').next().unwrap_or_default();
         let place = *places.entry((model, dataset, family)).or_insert_with(|| {
             let [model, dataset, family] = [model, dataset, family].map(str::to_owned);
@@ -123,16 +126,10 @@ impl Rows {
         match &job.spec {
             Spec::Embed(Embed { rows, dim, .. }) => rows * 4 * u64::from(*dim),
             Spec::Compress(Compress { codec, dim }) => {
-                let footprint = codec.footprint(*dim);
-                let tables = match codec {
-                    // The projection is made again from its seed, not stored.
-                    Codec::Binary { .. } => 0,
-                    Codec::Float32 | Codec::Int8 | Codec::Pq { .. } => footprint.shared_bytes,
-                };
-                documents * footprint.bytes_per_vector + tables
+                documents * codec.footprint(*dim).bytes_per_vector + codec.stored_shared_bytes(*dim)
             }
             Spec::Retrieve(Retrieve { depth, .. }) => queries * documents.min(u64::from(*depth)) * HIT_BYTES,
-            Spec::Measure(_) | Spec::Noop(_) => 0,
+            Spec::Measure(_) | Spec::Geometry(_) | Spec::Noop(_) => 0,
         }
     }
 }

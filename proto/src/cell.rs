@@ -18,6 +18,8 @@ pub enum Axis {
     Codec,
     /// The codec's seed; absent where it has none.
     Seed,
+    /// What is studied where it is not retrieval: `geometry`.
+    Study,
 }
 
 impl Axis {
@@ -28,11 +30,12 @@ impl Axis {
             Self::Dataset => "dataset",
             Self::Codec => "codec",
             Self::Seed => "seed",
+            Self::Study => "study",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::Model, Self::Dataset, Self::Codec, Self::Seed].into_iter().find(|axis| axis.name() == name)
+        [Self::Model, Self::Dataset, Self::Codec, Self::Seed, Self::Study].into_iter().find(|axis| axis.name() == name)
     }
 }
 
@@ -48,6 +51,17 @@ impl Cell {
             vec![(Axis::Model, model.to_owned()), (Axis::Dataset, dataset.to_owned()), (Axis::Codec, codec.name())];
         axes.extend(codec.seed().map(|seed| (Axis::Seed, seed.to_string())));
         Self(axes)
+    }
+
+    /// The cell of the geometry of one model on one dataset.
+    pub fn geometry(model: &str, dataset: &str) -> Self {
+        let axes = [(Axis::Model, model), (Axis::Dataset, dataset), (Axis::Study, "geometry")];
+        Self(axes.map(|(axis, value)| (axis, value.to_owned())).to_vec())
+    }
+
+    /// Whether it is a point of a retrieval study: such a cell has a codec.
+    pub fn is_retrieval(&self) -> bool {
+        self.get(Axis::Study).is_none()
     }
 
     /// The value on `axis`, or `None` where the cell has none.
@@ -113,6 +127,10 @@ mod tests {
         assert_eq!(cell.to_string(), "model=m,dataset=d,codec=binary/64,seed=3");
         assert_eq!(Cell::parse(&cell.to_string()), Some(cell.clone()));
         assert_eq!(cell.codec().unwrap(), Codec::Binary { bits: 64, seed: 3 });
+        let geometry = Cell::geometry("m", "d");
+        assert_eq!(geometry.to_string(), "model=m,dataset=d,study=geometry");
+        assert_eq!(Cell::parse(&geometry.to_string()), Some(geometry.clone()));
+        assert!(cell.is_retrieval() && !geometry.is_retrieval());
         for wrong in ["dataset=d,model=m", "model=m,model=n", "model", "", "bits=3", "model=m,"] {
             assert_eq!(Cell::parse(wrong), None, "{wrong}");
         }

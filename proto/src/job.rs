@@ -30,6 +30,8 @@ pub enum Kind {
     Retrieve,
     /// A run and judgements to measures.
     Measure,
+    /// Vectors to what their geometry is.
+    Geometry,
     /// Nothing: for measuring the runner itself. No manifest makes one.
     #[schemars(skip)]
     Noop,
@@ -37,7 +39,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the pipeline.
-    pub const ALL: [Self; 5] = [Self::Embed, Self::Compress, Self::Retrieve, Self::Measure, Self::Noop];
+    pub const ALL: [Self; 6] = [Self::Embed, Self::Compress, Self::Retrieve, Self::Measure, Self::Geometry, Self::Noop];
 
     /// The name as it is stored and shown.
     pub fn name(self) -> &'static str {
@@ -46,6 +48,7 @@ impl Kind {
             Self::Compress => "compress",
             Self::Retrieve => "retrieve",
             Self::Measure => "measure",
+            Self::Geometry => "geometry",
             Self::Noop => "noop",
         }
     }
@@ -57,6 +60,7 @@ impl Kind {
             Self::Compress => 1,
             Self::Retrieve => 1,
             Self::Measure => 1,
+            Self::Geometry => 1,
             Self::Noop => 1,
         }
     }
@@ -65,7 +69,7 @@ impl Kind {
     pub fn class(self) -> Class {
         match self {
             Self::Embed => Class::Gpu,
-            Self::Compress | Self::Retrieve | Self::Measure | Self::Noop => Class::Cpu,
+            Self::Compress | Self::Retrieve | Self::Measure | Self::Geometry | Self::Noop => Class::Cpu,
         }
     }
 }
@@ -152,6 +156,15 @@ pub struct MeasureSpec {
     pub measures: Vec<Measure>,
 }
 
+/// Vectors to what their geometry is. Inputs: `documents` and `queries` (embeddings). Output: values in the outcome, see
+/// `bitsweep_vectors::geometry`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeometrySpec {
+    /// Dimensions of the vectors.
+    pub dim: u32,
+}
+
 /// Nothing. Inputs: any artifacts, for chains. Output: none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -174,6 +187,8 @@ pub enum Spec {
     Measure(MeasureSpec),
     /// See [`Noop`].
     Noop(Noop),
+    /// See [`GeometrySpec`].
+    Geometry(GeometrySpec),
 }
 
 impl Spec {
@@ -184,6 +199,7 @@ impl Spec {
             Self::Compress(_) => Kind::Compress,
             Self::Retrieve(_) => Kind::Retrieve,
             Self::Measure(_) => Kind::Measure,
+            Self::Geometry(_) => Kind::Geometry,
             Self::Noop(_) => Kind::Noop,
         }
     }
@@ -200,7 +216,7 @@ impl Spec {
             Self::Compress(Compress { codec, .. }) | Self::Retrieve(Retrieve { codec, .. }) => {
                 (!codec.is_exact()).then_some(&offered.search)
             }
-            Self::Measure(_) | Self::Noop(_) => None,
+            Self::Measure(_) | Self::Geometry(_) | Self::Noop(_) => None,
         }
     }
 
@@ -259,6 +275,7 @@ impl Spec {
                 let names: Vec<String> = measures.iter().map(Measure::to_string).collect();
                 fields.push("measures", names.join(" "));
             }
+            Self::Geometry(GeometrySpec { dim }) => fields.push("dim", dim),
             Self::Noop(Noop { number }) => fields.push("number", number),
         }
         fields
@@ -340,6 +357,8 @@ mod tests {
             Spec::Embed(Embed { first_row: 1024, ..embed.clone() }),
             Spec::Embed(Embed { rows: 1, ..embed.clone() }),
             Spec::Embed(Embed { chunk_rows: 64, ..embed }),
+            Spec::Geometry(GeometrySpec { dim: 384 }),
+            Spec::Geometry(GeometrySpec { dim: 768 }),
             Spec::Measure(MeasureSpec { measures: vec![Measure::Mrr { k: None }] }),
             Spec::Measure(MeasureSpec { measures: vec![Measure::Mrr { k: Some(10) }] }),
             Spec::Measure(MeasureSpec { measures: vec![Measure::Mrr { k: None }, Measure::Mrr { k: Some(10) }] }),

@@ -61,6 +61,9 @@ pub struct Produced {
     pub measures: Vec<Measured>,
     /// Further numbers worth showing: rows, tokens, deepest tie group … Exact, never times.
     pub facts: BTreeMap<String, u64>,
+    /// Further values by name, where the job finds any: those of a geometry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, f64>,
 }
 
 /// One named blob of an artifact.

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::job::Spec;
 use crate::key::{Fields, JobKey};
 use crate::lock::Lock;
-use crate::manifest::{Budget, Gate};
+use crate::manifest::{Budget, Expect, Gate};
 use crate::measure::Measure;
 use crate::profile::Profiles;
 use crate::track::Track;
@@ -62,6 +62,9 @@ pub struct Plan {
     /// Limits, as the manifest says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<Budget>,
+    /// What float32 is known to give, as the manifest says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Expect>,
 }
 
 /// One row of the table and the job that measures it.
@@ -117,6 +120,9 @@ pub enum From {
     /// The artifact of the job at this index of [`Plan::jobs`].
     Job(u32),
 }
+
+/// Codecs that a caution names, at most.
+const MOST_NAMED: usize = 8;
 
 impl Plan {
     /// The id: a hash over what the manifest says (not how it is written: comments and layout change no id), and every
@@ -185,7 +191,8 @@ impl Plan {
 
     fn small_corpus(&self, name: &str, documents: u64) -> Vec<String> {
         let mut cautions = Vec::new();
-        if documents < PQ_DOCUMENTS && self.codecs(Some(name)).any(|(codec, _)| matches!(codec, Codec::Pq { .. })) {
+        let is_pq = |codec| matches!(codec, Codec::Pq { .. } | Codec::Opq { .. });
+        if documents < PQ_DOCUMENTS && self.codecs(Some(name)).any(|(codec, _)| is_pq(codec)) {
             cautions.push(format!(
                 "dataset {name}: pq learns 256 centroids per sub-space from the very documents that it indexes, and these \
                  are only {documents} (Faiss asks for {PQ_DOCUMENTS}): with documents it has not seen it is worse, most so \
@@ -196,9 +203,12 @@ impl Plan {
             let footprint = codec.footprint(*dim);
             footprint.shared_bytes > footprint.bytes_per_vector * documents
         };
-        let heavy: BTreeSet<String> = self.codecs(Some(name)).filter(heavy).map(|(codec, _)| codec.name()).collect();
+        let codecs = self.codecs(Some(name)).filter(heavy).map(|(codec, _)| codec.stored().name());
+        let heavy: BTreeSet<String> = codecs.collect();
         if !heavy.is_empty() {
-            let names: Vec<String> = heavy.into_iter().collect();
+            let more = heavy.len().saturating_sub(MOST_NAMED);
+            let mut names: Vec<String> = heavy.into_iter().take(MOST_NAMED).collect();
+            names.extend((more > 0).then(|| format!("{more} more codecs")));
             cautions.push(format!(
                 "dataset {name}: at {documents} documents the shared bytes of {} weigh more than all codes together; bytes \
                  per vector stand for large corpora",
@@ -210,7 +220,7 @@ impl Plan {
 
     /// Inner product and angle order documents differently where vectors differ in length.
     fn lengths_differ(&self) -> Option<String> {
-        if !self.codecs(None).any(|(codec, _)| matches!(codec, Codec::Binary { .. })) {
+        if !self.codecs(None).any(|(codec, _)| codec.is_angular()) {
             return None;
         }
         let free = |job: &&PlannedJob| matches!(&job.spec, Spec::Embed(embed) if !embed.normalize);

@@ -116,6 +116,8 @@ pub struct Done {
     pub measures: Vec<crate::outcome::Measured>,
     /// Facts, see [`crate::outcome::Produced`].
     pub facts: std::collections::BTreeMap<String, u64>,
+    /// Values, see [`crate::outcome::Produced`].
+    pub values: std::collections::BTreeMap<String, f64>,
 }
 
 /// A file that a job made.
@@ -260,7 +262,8 @@ mod tests {
             queries: 300,
         };
         let files = vec![("run".to_owned(), ProducedFile::Written(PathBuf::from("/s/run")))];
-        let done = Done { files, measures: vec![measured], facts: [("rows".to_owned(), 3)].into() };
+        let facts = [("rows".to_owned(), 3)].into();
+        let done = Done { files, measures: vec![measured], facts, values: [("mean".to_owned(), 0.1)].into() };
         let message = FromChild::Done(Box::new(done));
         assert_eq!(decode::<FromChild>(&encode(&message).unwrap()).unwrap(), message);
     }

@@ -11,7 +11,7 @@ use bitsweep_proto::job::{Compress, Embed, MeasureSpec, Retrieve, Texts};
 use bitsweep_proto::lock::{
     DatasetCounts, LOCK_VERSION, Lock, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling,
 };
-use bitsweep_proto::manifest::{Budget, Gate, Hold, OneOrMany, ReportState, Until};
+use bitsweep_proto::manifest::{Budget, Expect, Gate, Hold, OneOrMany, ReportState, Until};
 use bitsweep_proto::outcome::{
     Cost, InputDigest, Item, Measured, OUTCOME_VERSION, Outcome, Produced, Provenance, Rates,
 };
@@ -165,6 +165,7 @@ fn plans() {
         }],
         gates: vec![gate()],
         budgets: vec![budget()],
+        expect: vec![],
     };
     let first = Plan { version: 1, gates: vec![], budgets: vec![], ..plan.clone() };
     let first = Plan { cells: vec![PlannedCell { track: Track::Core, ..first.cells[0].clone() }], ..first };
@@ -175,6 +176,10 @@ fn plans() {
         "the version of the format is not the sweep"
     );
     holds("plan.v2.json", &plan);
+    // Of a sweep that says what float32 gives.
+    let measure = Measure::Ndcg { k: 10 };
+    let expect = Expect { model: "m".to_owned(), dataset: "d".to_owned(), measure, value: 0.6, within: 0.002 };
+    holds("plan.v2.expect.json", &Plan { expect: vec![expect], cells: vec![], jobs: vec![], ..plan.clone() });
 }
 
 #[test]
@@ -199,6 +204,7 @@ fn outcomes() {
             artifact: vec![Item { name: "chunk/000000000".to_owned(), blob: Digest::of(b"chunk"), bytes: 5 }],
             measures: vec![measured],
             facts: [("rows".to_owned(), 1024)].into(),
+            values: [].into(),
         },
         provenance: Provenance {
             version: "0.1.0".to_owned(),
@@ -211,6 +217,10 @@ fn outcomes() {
     let cost = Cost { gpu_hours: 0.0, usd: 0.0, ..outcome.cost };
     assert_eq!(was::<Outcome>("outcome.v1.json"), Outcome { version: 1, cost, ..outcome.clone() });
     holds("outcome.v2.json", &outcome);
+    // Of a job that finds further values.
+    let values = [("isoscore".to_owned(), 0.25)].into();
+    let produced = Produced { values, ..Produced::default() };
+    holds("outcome.v2.values.json", &Outcome { produced, ..outcome });
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! numbers in their shortest form that reads back, and times, hosts and costs are no part of it.
 //!
 //! - [`table`]: one row per cell and measure;
+//! - [`geometry`]: one row per model, dataset and value;
 //! - [`summary`]: the table pivoted by model, dataset and codec, seeds put together;
 //! - [`compare`]: two codecs, cells or sweeps query by query;
 //! - [`export`]: CSV, JSON, Parquet, and TREC run files;
@@ -13,6 +14,7 @@
 
 pub mod compare;
 pub mod export;
+pub mod geometry;
 pub mod html;
 pub mod plot;
 pub mod summary;
@@ -20,6 +22,7 @@ pub mod table;
 
 mod failure;
 mod number;
+mod parity;
 mod style;
 
 use std::collections::BTreeMap;
@@ -28,6 +31,7 @@ use bitsweep_proto::cell::Cell;
 use bitsweep_proto::codec::NotACodec;
 use bitsweep_proto::{JobKey, Outcome};
 
+pub use parity::{Missed, missed};
 pub use table::Table;
 
 /// The newest outcome of each finished job.

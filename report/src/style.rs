@@ -1,20 +1,31 @@
-//! How each family of codecs looks: a colour of the palette of Okabe and Ito, which people with colour-blindness tell
-//! apart, and a marker, so that colour is never the only sign.
+//! How codecs look in plots: a colour that people with colour-blindness tell apart (most of the palette of Okabe and Ito), and
+//! a marker with a line, so that colour is never the only sign.
+
+use std::fmt;
 
 use bitsweep_proto::Codec;
+use bitsweep_proto::codec::{Centre, Rotation, Scoring, Sign};
 use plotters::style::RGBColor;
 
-/// Codecs that share a line in a plot.
+/// Codecs that share a line in a plot: they differ in their size and their seed only. Ordered as the legend is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Family {
+pub(crate) enum Series {
     /// Vectors as they are.
     Float32,
-    /// Scalar quantisation.
+    /// Scalar quantisation with 8 bits.
     Int8,
+    /// The same with 4 bits.
+    Int4,
     /// Product quantisation.
     Pq,
-    /// The binary instrument.
-    Binary,
+    /// The same after a learnt rotation.
+    Opq,
+    /// The same with 4 bits a sub-space.
+    Pq4fs,
+    /// RaBitQ.
+    Rabitq,
+    /// The binary instrument (the defaults) and its variants.
+    Binary(Centre, Rotation, Scoring),
 }
 
 /// The shape of a point.
@@ -26,51 +37,107 @@ pub(crate) enum Marker {
     Square,
     /// Pointing up.
     Triangle,
+    /// Pointing down.
+    Funnel,
     /// Round.
     Circle,
+    /// Two bars, upright.
+    Plus,
+    /// Two bars, aslant.
+    Cross,
+    /// Five points.
+    Star,
+    /// Five corners.
+    Pentagon,
+    /// Two triangles that meet in a corner.
+    Hourglass,
 }
 
-impl Family {
-    /// All, in the order of the legend.
-    pub(crate) const ALL: [Self; 4] = [Self::Float32, Self::Int8, Self::Pq, Self::Binary];
+/// The line between points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// Unbroken.
+    Solid,
+    /// Pixels drawn and pixels left out.
+    Dashed(u32, u32),
+}
 
-    /// The family of a codec.
+/// How one series is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) color: RGBColor,
+    pub(crate) marker: Marker,
+    /// Whether the marker is an outline.
+    pub(crate) hollow: bool,
+    pub(crate) line: Line,
+}
+
+impl Series {
+    /// The series of a codec.
     pub(crate) fn of(codec: Codec) -> Self {
-        match codec {
-            Codec::Float32 => Self::Float32,
-            Codec::Int8 => Self::Int8,
-            Codec::Pq { .. } => Self::Pq,
-            Codec::Binary { .. } => Self::Binary,
+        match (codec, codec.as_sign()) {
+            (_, Some(Sign { centre, rotation, scoring, .. })) => Self::Binary(centre, rotation, scoring),
+            (Codec::Int8, _) => Self::Int8,
+            (Codec::Int4, _) => Self::Int4,
+            (Codec::Pq { .. }, _) => Self::Pq,
+            (Codec::Opq { .. }, _) => Self::Opq,
+            (Codec::Pq4fs { .. }, _) => Self::Pq4fs,
+            (Codec::Rabitq, _) => Self::Rabitq,
+            (Codec::Float32 | Codec::Binary { .. } | Codec::Sign(_), _) => Self::Float32,
         }
     }
 
-    /// The name in the legend.
-    pub(crate) fn name(self) -> &'static str {
+    /// How it is drawn.
+    pub(crate) fn look(self) -> Look {
+        let look = |(r, g, b), marker, hollow, line| Look { color: RGBColor(r, g, b), marker, hollow, line };
         match self {
-            Self::Float32 => "float32",
-            Self::Int8 => "int8",
-            Self::Pq => "pq",
-            Self::Binary => "binary",
+            Self::Float32 => look((0, 0, 0), Marker::Diamond, false, Line::Dashed(7, 5)),
+            Self::Int8 => look((0, 158, 115), Marker::Square, false, Line::Solid),
+            Self::Int4 => look((0, 158, 115), Marker::Square, true, Line::Solid),
+            Self::Pq => look((213, 94, 0), Marker::Triangle, false, Line::Solid),
+            Self::Opq => look((230, 159, 0), Marker::Funnel, false, Line::Solid),
+            Self::Pq4fs => look((213, 94, 0), Marker::Triangle, true, Line::Solid),
+            Self::Rabitq => look((160, 100, 40), Marker::Hourglass, false, Line::Solid),
+            Self::Binary(centre, rotation, scoring) => {
+                let (color, marker) = match rotation {
+                    Rotation::None => ((110, 110, 110), Marker::Plus),
+                    Rotation::Gaussian => ((0, 114, 178), Marker::Circle),
+                    Rotation::Orthonormal => ((86, 180, 233), Marker::Cross),
+                    Rotation::Pca => ((204, 121, 167), Marker::Pentagon),
+                    Rotation::Itq => ((170, 51, 119), Marker::Star),
+                };
+                let line = match centre {
+                    Centre::None => Line::Solid,
+                    Centre::Mean => Line::Dashed(10, 4),
+                    Centre::Median => Line::Dashed(3, 3),
+                };
+                look(color, marker, scoring == Scoring::Asymmetric, line)
+            }
         }
     }
+}
 
-    /// Colour.
-    pub(crate) fn color(self) -> RGBColor {
+/// The name in the legend.
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Float32 => RGBColor(0, 0, 0),
-            Self::Int8 => RGBColor(0, 158, 115),
-            Self::Pq => RGBColor(213, 94, 0),
-            Self::Binary => RGBColor(0, 114, 178),
-        }
-    }
-
-    /// Marker.
-    pub(crate) fn marker(self) -> Marker {
-        match self {
-            Self::Float32 => Marker::Diamond,
-            Self::Int8 => Marker::Square,
-            Self::Pq => Marker::Triangle,
-            Self::Binary => Marker::Circle,
+            Self::Float32 => f.write_str("float32"),
+            Self::Int8 => f.write_str("int8"),
+            Self::Int4 => f.write_str("int4"),
+            Self::Pq => f.write_str("pq"),
+            Self::Opq => f.write_str("opq"),
+            Self::Pq4fs => f.write_str("pq4fs"),
+            Self::Rabitq => f.write_str("rabitq"),
+            Self::Binary(centre, rotation, scoring) => {
+                f.write_str("binary")?;
+                if (*centre, *rotation) != (Centre::None, Rotation::Gaussian) {
+                    write!(f, " {}+{}", centre.name(), rotation.name())?;
+                }
+                match scoring {
+                    Scoring::Symmetric => Ok(()),
+                    Scoring::Asymmetric => f.write_str(" asymmetric"),
+                }
+            }
         }
     }
 }
@@ -79,12 +146,33 @@ impl Family {
 mod tests {
     use super::*;
 
-    #[test]
-    fn no_two_families_look_alike() {
-        for (i, a) in Family::ALL.into_iter().enumerate() {
-            for b in &Family::ALL[..i] {
-                assert!(a.color() != b.color() && a.marker() != b.marker() && a.name() != b.name());
+    fn all() -> Vec<Series> {
+        let mut all =
+            vec![Series::Float32, Series::Int8, Series::Int4, Series::Pq, Series::Opq, Series::Pq4fs, Series::Rabitq];
+        for centre in [Centre::None, Centre::Mean, Centre::Median] {
+            for rotation in [Rotation::None, Rotation::Gaussian, Rotation::Orthonormal, Rotation::Pca, Rotation::Itq] {
+                all.extend([Scoring::Symmetric, Scoring::Asymmetric].map(|s| Series::Binary(centre, rotation, s)));
             }
         }
+        all
+    }
+
+    #[test]
+    fn no_two_series_look_alike_even_without_colour() {
+        for (i, a) in all().into_iter().enumerate() {
+            for b in &all()[..i] {
+                let (x, y) = (a.look(), b.look());
+                assert!((x.marker, x.hollow, x.line) != (y.marker, y.hollow, y.line), "{a}, {b}");
+                assert_ne!(a.to_string(), b.to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn the_instrument_is_called_binary() {
+        assert_eq!(Series::of(Codec::Binary { bits: 64, seed: 1 }).to_string(), "binary");
+        let codec = Codec::parse("binary/64/mean+itq/asymmetric", Some(1)).unwrap();
+        assert_eq!(Series::of(codec).to_string(), "binary mean+itq asymmetric");
+        assert_eq!(Series::of(Codec::Float32), Series::Float32);
     }
 }

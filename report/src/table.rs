@@ -8,7 +8,7 @@ use bitsweep_proto::codec::Footprint;
 use bitsweep_proto::outcome::Measured;
 use bitsweep_proto::{Codec, Measure, Plan};
 
-use crate::{Outcomes, ReportError};
+use crate::{Missed, Outcomes, ReportError, missed};
 
 /// The results of a sweep.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,10 +17,14 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// The plan's measures.
     pub measures: Vec<Measure>,
-    /// Cells of the plan.
+    /// Cells of the plan that are points of a retrieval study.
     pub cells: usize,
     /// Cells without results yet: not run, or failed.
     pub missing: usize,
+    /// Why results are withheld: what float32 was expected to give and does not.
+    pub missed: Vec<Missed>,
+    /// Cells whose results are withheld.
+    pub withheld: usize,
 }
 
 /// One measure of one cell.
@@ -80,8 +84,28 @@ pub const COLUMNS: [Column; 16] = [
     Column { name: "shared_bytes_per_vector", kind: Kind::Number, optional: true },
 ];
 
-const fn column(name: &'static str, kind: Kind) -> Column {
+pub(crate) const fn column(name: &'static str, kind: Kind) -> Column {
     Column { name, kind, optional: false }
+}
+
+/// A table with one value for each column in every row.
+pub trait Tidy {
+    /// Name.
+    const NAME: &'static str;
+    /// The columns, in order.
+    const COLUMNS: &'static [Column];
+
+    /// The rows: one field for each column.
+    fn fields(&self) -> impl Iterator<Item = Vec<Field>>;
+}
+
+impl Tidy for Table {
+    const NAME: &'static str = "results";
+    const COLUMNS: &'static [Column] = &COLUMNS;
+
+    fn fields(&self) -> impl Iterator<Item = Vec<Field>> {
+        self.rows.iter().map(|row| row.fields().into())
+    }
 }
 
 /// A value in a row.
@@ -127,10 +151,18 @@ pub(crate) fn shared_bytes_per_vector(footprint: Footprint, documents: u64) -> O
 }
 
 impl Table {
-    /// The table of what is finished. Fails only for a plan at odds with itself.
+    /// The table of what is finished, without what is withheld. Fails only for a plan at odds with itself.
     pub fn of(plan: &Plan, outcomes: &Outcomes) -> Result<Self, ReportError> {
-        let mut table = Self { rows: Vec::new(), measures: plan.measures.clone(), cells: plan.cells.len(), missing: 0 };
-        for planned in &plan.cells {
+        let mut table = Self {
+            rows: Vec::new(),
+            measures: plan.measures.clone(),
+            cells: 0,
+            missing: 0,
+            missed: missed(plan, outcomes),
+            withheld: 0,
+        };
+        for planned in plan.cells.iter().filter(|planned| planned.cell.is_retrieval()) {
+            table.cells += 1;
             let Some(outcome) = outcomes.get(&plan.jobs[planned.job as usize].key) else {
                 table.missing += 1;
                 continue;
@@ -143,6 +175,13 @@ impl Table {
             let no_dataset = || ReportError::NoDataset { cell: cell.clone(), dataset: cell.dataset().to_owned() };
             let documents = dataset.ok_or_else(no_dataset)?.counts.documents;
             let codec = cell.codec().map_err(|source| ReportError::NoCodec { cell: cell.clone(), source })?;
+            let is_missed = |missed: &Missed| {
+                (missed.expect.model.as_str(), missed.expect.dataset.as_str()) == (cell.model(), cell.dataset())
+            };
+            if codec != Codec::Float32 && table.missed.iter().any(is_missed) {
+                table.withheld += 1;
+                continue;
+            }
             for measure in &plan.measures {
                 let measured = outcome.produced.measures.iter().find(|measured| measured.measure == *measure);
                 let row = |measured: &Measured| Row { cell: cell.clone(), codec, dim, documents, measured: *measured };

@@ -124,7 +124,7 @@ impl Play<'_> {
                 done.measures = spec.measures.iter().copied().map(measured).collect();
                 FromChild::Done(done)
             }
-            Spec::Noop(_) => FromChild::Done(Box::default()),
+            Spec::Geometry(_) | Spec::Noop(_) => FromChild::Done(Box::default()),
         }
     }
 

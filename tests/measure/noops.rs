@@ -38,6 +38,7 @@ pub(crate) fn chains(name: &str, chains: u32, length: u32) -> Plan {
         jobs: (0..jobs).map(job).collect(),
         gates: Vec::new(),
         budgets: Vec::new(),
+        expect: Vec::new(),
     };
     for index in 0..jobs {
         plan.jobs[index as usize].key = plan.fields(index).key();

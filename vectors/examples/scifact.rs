@@ -1,10 +1,10 @@
-//! Prints quality and time of every codec on full SciFact with the reference vectors of all-MiniLM-L6-v2:
-//! `cargo run -p bitsweep-vectors --example scifact [FOLDER FOR INDEX FILES]`.
+//! Prints quality and time of codecs on full SciFact with the reference vectors of all-MiniLM-L6-v2:
+//! `cargo run -p bitsweep-vectors --example scifact [CODEC …]`, each with three seeds where it has seeds. Without arguments
+//! all families.
 
 #[path = "../tests/support/scifact.rs"]
 mod support;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use bitsweep_proto::Codec;
@@ -16,13 +16,25 @@ fn main() {
     let scifact = Scifact::read(&data);
     let start = Instant::now();
     println!("{} ({:.0?})", profile().expect("the profile can be had"), start.elapsed());
-    let mut codecs = vec![Codec::Float32, Codec::Int8];
-    codecs.extend([8, 16, 32, 64].map(|bytes| Codec::Pq { bytes }));
-    for bits in [64, 128, 256, 512] {
-        codecs.extend((0..3).map(|seed| Codec::Binary { bits, seed }));
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    if names.is_empty() {
+        names.extend(["float32", "int8", "int4", "rabitq"].map(str::to_owned));
+        for family in ["pq", "opq", "pq4fs"] {
+            names.extend([8, 16, 32, 64].map(|bytes| format!("{family}/{bytes}")));
+        }
+        for form in ["", "/mean+gaussian", "/mean+orthonormal", "/mean+pca", "/mean+itq", "/median+none"] {
+            names.extend([64, 128, 256].map(|bits| format!("binary/{bits}{form}")));
+        }
+        names.push("binary/256/none+gaussian/asymmetric".to_owned());
     }
-    let folder = std::env::args_os().nth(1).map(PathBuf::from);
-    println!("codec       seed  bytes  nDCG@10  build s  search s");
+    let mut codecs = Vec::new();
+    for name in &names {
+        match Codec::parse(name, None) {
+            Ok(codec) => codecs.push(codec),
+            Err(_) => codecs.extend((0..3).map(|seed| Codec::parse(name, Some(seed)).expect("a codec's name"))),
+        }
+    }
+    println!("codec                               seed  bytes  nDCG@10  build s  search s");
     for codec in codecs {
         let start = Instant::now();
         let index = build(codec, scifact.documents.clone(), &|| false).expect("the codec can be built");
@@ -32,10 +44,6 @@ fn main() {
         let searched = start.elapsed().as_secs_f64();
         let (name, seed) = (codec.name(), codec.seed().map(|seed| seed.to_string()).unwrap_or_default());
         let bytes = index.footprint().bytes_per_vector;
-        println!("{name:<11} {seed:>4} {bytes:>6}  {:.5}  {built:7.3}  {searched:8.3}", scifact.ndcg(&hits));
-        if let Some(folder) = &folder {
-            let file = folder.join(format!("{}-{seed}.index", name.replace('/', "-")));
-            index.save(&file).expect("the folder can be written to");
-        }
+        println!("{name:<35} {seed:>4} {bytes:>6}  {:.5}  {built:7.3}  {searched:8.3}", scifact.ndcg(&hits));
     }
 }

@@ -17,10 +17,13 @@
 //! # Ok::<(), bitsweep_vectors::VectorError>(())
 //! ```
 
+mod asymmetric;
 mod baseline;
 pub mod binary;
 mod error;
+mod exact;
 mod faiss_index;
+pub mod geometry;
 pub mod hamming;
 mod hits;
 mod index;
@@ -31,6 +34,7 @@ mod threads;
 
 pub use baseline::baseline;
 pub use error::VectorError;
+pub use geometry::{Geometry, geometry};
 pub use hits::Hits;
 pub use index::{Index, build};
 pub use kernels::KERNELS_VARIABLE;

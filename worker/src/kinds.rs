@@ -13,6 +13,7 @@ use bitsweep_proto::Kind;
 /// | compress | one call of Faiss, which trains on everything and cannot be interrupted |
 /// | retrieve | reading a large index; then one query |
 /// | measure | reading the runs |
+/// | geometry | the spectrum of many dimensions |
 /// | noop | none |
 pub(crate) fn patience(kind: Kind) -> Duration {
     let minutes = match kind {
@@ -20,6 +21,7 @@ pub(crate) fn patience(kind: Kind) -> Duration {
         Kind::Compress => 6 * 60,
         Kind::Retrieve => 60,
         Kind::Measure => 30,
+        Kind::Geometry => 30,
         Kind::Noop => 1,
     };
     Duration::from_secs(minutes * 60)
@@ -29,6 +31,6 @@ pub(crate) fn patience(kind: Kind) -> Duration {
 pub(crate) fn has_checkpoints(kind: Kind) -> bool {
     match kind {
         Kind::Embed => true,
-        Kind::Compress | Kind::Retrieve | Kind::Measure | Kind::Noop => false,
+        Kind::Compress | Kind::Retrieve | Kind::Measure | Kind::Geometry | Kind::Noop => false,
     }
 }

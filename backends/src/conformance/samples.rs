@@ -109,7 +109,12 @@ pub fn outcome(key: JobKey, generation: u32, attempt: u64, blob: Digest) -> Outc
         kind: Kind::Compress,
         fields: spec().fields(&profiles()),
         inputs: Vec::new(),
-        produced: Produced { artifact, measures: Vec::new(), facts: BTreeMap::from([("rows".to_owned(), 3)]) },
+        produced: Produced {
+            artifact,
+            facts: BTreeMap::from([("rows".to_owned(), 3)]),
+            values: BTreeMap::from([("mean".to_owned(), 0.1)]),
+            ..Produced::default()
+        },
         provenance: Provenance::default(),
         cost: Cost::default(),
     }
@@ -163,6 +168,7 @@ pub fn plan(name: &str, imported: Digest) -> Plan {
         ],
         gates: Vec::new(),
         budgets: Vec::new(),
+        expect: Vec::new(),
     };
     for index in 0..2 {
         plan.jobs[index as usize].key = plan.fields(index).key();

@@ -147,11 +147,11 @@ fn file_mistake(file: &LockedFile, of: &str) -> Option<String> {
 /// Refuses what would be planned for hours, before it is.
 fn fits(manifest: &Manifest, lock: &Lock) -> Answer<()> {
     let pairs = manifest.models.len() as u64 * manifest.datasets.len() as u64;
-    let codecs: u64 = manifest.codecs.iter().map(codecs).sum();
+    let codecs: u64 = manifest.codecs.iter().map(CodecAxis::count).sum();
     let mut cells = pairs.saturating_mul(codecs);
     for include in &manifest.include {
         let of = include.model.iter().count() as u64 * include.dataset.iter().count() as u64;
-        cells = cells.saturating_add(of.saturating_mul(include.codec.iter().map(self::codecs).sum()));
+        cells = cells.saturating_add(of.saturating_mul(include.codec.iter().map(CodecAxis::count).sum()));
     }
     if cells > MOST_CELLS {
         return Err(wrong(
@@ -171,16 +171,6 @@ fn fits(manifest: &Manifest, lock: &Lock) -> Answer<()> {
         return Err(wrong(&detail, Vec::new()));
     }
     Ok(())
-}
-
-/// How many codecs an entry means, without making them.
-fn codecs(axis: &CodecAxis) -> u64 {
-    let count = match axis {
-        CodecAxis::Float32 | CodecAxis::Int8 => 1,
-        CodecAxis::Pq(axis) => axis.bytes.iter().count(),
-        CodecAxis::Binary(axis) => axis.bits.iter().count() * axis.seeds.0.len(),
-    };
-    count as u64
 }
 
 /// Imported content that the jobs need and the store has not.

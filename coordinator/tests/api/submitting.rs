@@ -38,7 +38,7 @@ async fn blobs_first_then_the_sweep_and_twice_is_once() {
 #[tokio::test]
 async fn all_mistakes_are_told_at_once() {
     let bench = Place::new().await.coordinator(Limits::default()).await;
-    let text = MANIFEST.replace("int8", "int4").replace("nDCG@10", "ndcg@10");
+    let text = MANIFEST.replace("int8", "int88").replace("nDCG@10", "ndcg@10");
     let (status, answer) = bench.post("/api/v1/sweeps", &submission(&text)).await;
     assert_problem(status, &answer, "unprocessable");
     let mistakes = answer["mistakes"].as_array().unwrap();

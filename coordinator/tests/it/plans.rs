@@ -40,6 +40,7 @@ pub(crate) fn plan(name: &str, jobs: &[Job]) -> Plan {
         jobs: planned.collect(),
         gates: Vec::new(),
         budgets: Vec::new(),
+        expect: Vec::new(),
     };
     for index in 0..plan.jobs.len() {
         plan.jobs[index].key = plan.fields(u32::try_from(index).unwrap()).key();

@@ -172,6 +172,7 @@ pub(crate) fn graph(shapes: &[Shape]) -> Plan {
         jobs: jobs.collect(),
         gates: Vec::new(),
         budgets: Vec::new(),
+        expect: Vec::new(),
     }
 }
 

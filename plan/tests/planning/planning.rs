@@ -34,7 +34,8 @@ fn check(plan: &Plan) {
     assert_eq!(needed.len(), plan.jobs.len(), "every job is needed by some cell");
     for cell in &plan.cells {
         assert!(plan.jobs[cell.job as usize].tier <= cell.tier);
-        assert!(matches!(plan.jobs[cell.job as usize].spec, Spec::Measure(_)));
+        let spec = &plan.jobs[cell.job as usize].spec;
+        assert!(matches!((spec, cell.cell.is_retrieval()), (Spec::Measure(_), true) | (Spec::Geometry(_), false)));
     }
 }
 
@@ -54,6 +55,24 @@ fn keys_do_not_change() {
     }
     text.push(format!("sweep {}", plan.id().0));
     insta::assert_snapshot!(text.join("\n"));
+}
+
+/// Codecs that differ in their scoring are searched in one index; a geometry reads the embeddings alone.
+#[test]
+fn scorings_share_an_index_and_a_geometry_is_one_job_more() {
+    let both = json!({ "bits": 64, "seeds": 2, "centre": ["none", "mean"], "scoring": ["symmetric", "asymmetric"] });
+    let mut value = small(json!([{ "binary": both }]));
+    let plain = planned(value.clone());
+    check(&plain);
+    assert_eq!([Kind::Compress, Kind::Retrieve, Kind::Measure].map(|kind| count(&plain, kind)), [4, 9, 8]);
+    value["geometry"] = json!(true);
+    value["tiers"] = json!([{ "tier": 2, "where": { "codec": "binary" } }]);
+    let with = planned(value);
+    check(&with);
+    assert_eq!((with.jobs.len(), count(&with, Kind::Geometry)), (plain.jobs.len() + 1, 1));
+    assert!(keys(&with).is_superset(&keys(&plain)));
+    let cell = with.cells.last().unwrap();
+    assert_eq!((cell.cell.to_string().as_str(), cell.tier), ("model=m,dataset=d,study=geometry", 2));
 }
 
 #[test]
@@ -178,7 +197,7 @@ fn inputs_stand_as_the_kinds_expect_them() {
             }
             Spec::Retrieve(_) => assert_eq!(names(index), ["queries", "index", "document_ids", "query_texts"]),
             Spec::Compress(_) => assert_eq!(names(index), ["documents", "documents"]),
-            Spec::Embed(_) | Spec::Measure(_) | Spec::Noop(_) => {}
+            Spec::Embed(_) | Spec::Measure(_) | Spec::Geometry(_) | Spec::Noop(_) => {}
         }
     }
     let shards: Vec<(u64, u64)> = plan.jobs[..2]

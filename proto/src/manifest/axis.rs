@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::codec::Codec;
+use crate::codec::{Centre, Codec, Rotation, Scoring, Sign};
 
 /// One value or a list of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,6 +18,13 @@ impl<T> OneOrMany<T> {
     /// The values in order.
     pub fn iter(&self) -> std::slice::Iter<'_, T> {
         self.0.iter()
+    }
+}
+
+/// The default value alone.
+impl<T: Default> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self(vec![T::default()])
     }
 }
 
@@ -62,10 +69,18 @@ pub enum CodecAxis {
     Float32,
     /// Faiss SQ8.
     Int8,
-    /// The frozen binary instrument.
+    /// Faiss SQ4.
+    Int4,
+    /// The binary instrument and its variants.
     Binary(BinaryAxis),
     /// Product quantisation.
     Pq(PqAxis),
+    /// Product quantisation after a learnt rotation.
+    Opq(PqAxis),
+    /// Product quantisation with 4 bits a sub-space, for fast scans.
+    Pq4fs(PqAxis),
+    /// RaBitQ with one bit a dimension.
+    Rabitq,
 }
 
 /// Parameters of `binary`.
@@ -77,9 +92,19 @@ pub struct BinaryAxis {
     /// Projection seeds: a number n means 0 … n−1, a list means itself.
     #[serde(default)]
     pub seeds: Seeds,
+    /// Where the thresholds lie: at 0, at the mean document, at the median of each bit.
+    #[serde(default)]
+    pub centre: OneOrMany<Centre>,
+    /// What is projected on: the first dimensions (`none`), normal numbers, those made orthonormal, directions of greatest
+    /// variance (`pca`; needs `centre: mean` or `median`), those rotated (`itq`; needs `centre: mean`).
+    #[serde(default)]
+    pub rotation: OneOrMany<Rotation>,
+    /// How a query meets a code: by Hamming distance (`symmetric`), or uncoded (`asymmetric`).
+    #[serde(default)]
+    pub scoring: OneOrMany<Scoring>,
 }
 
-/// Parameters of `pq`.
+/// Parameters of `pq`, `opq` and `pq4fs`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PqAxis {
@@ -92,7 +117,7 @@ pub struct PqAxis {
 #[serde(transparent)]
 pub struct Bits(#[schemars(range(min = 8, max = 4096), extend("multipleOf" = 8))] pub u32);
 
-/// A number of sub-quantisers.
+/// Bytes of one code.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct PqBytes(#[schemars(range(min = 1, max = 1024))] pub u32);
@@ -150,19 +175,91 @@ impl JsonSchema for Seeds {
 }
 
 impl CodecAxis {
-    /// The codecs of this entry: parameters in the order written, seeds innermost.
+    /// The codecs of this entry: parameters in the order written, seeds innermost. A rotation that is not drawn has one
+    /// codec for all seeds.
     pub fn expand(&self) -> Vec<Codec> {
         match self {
             Self::Float32 => vec![Codec::Float32],
             Self::Int8 => vec![Codec::Int8],
+            Self::Int4 => vec![Codec::Int4],
+            Self::Rabitq => vec![Codec::Rabitq],
             Self::Pq(axis) => axis.bytes.iter().map(|bytes| Codec::Pq { bytes: bytes.0 }).collect(),
+            Self::Opq(axis) => axis.bytes.iter().map(|bytes| Codec::Opq { bytes: bytes.0 }).collect(),
+            Self::Pq4fs(axis) => axis.bytes.iter().map(|bytes| Codec::Pq4fs { bytes: bytes.0 }).collect(),
+            Self::Binary(axis) => axis.expand(),
+        }
+    }
+}
+
+impl CodecAxis {
+    /// How many codecs [`CodecAxis::expand`] makes, without making them.
+    pub fn count(&self) -> u64 {
+        let count = match self {
+            Self::Float32 | Self::Int8 | Self::Int4 | Self::Rabitq => 1,
+            Self::Pq(axis) | Self::Opq(axis) | Self::Pq4fs(axis) => axis.bytes.0.len(),
             Self::Binary(axis) => {
-                let of = |bits: &Bits| {
-                    let bits = bits.0;
-                    axis.seeds.0.iter().map(move |seed| Codec::Binary { bits, seed: *seed })
-                };
-                axis.bits.iter().flat_map(of).collect()
+                let seeds = |rotation: &Rotation| if rotation.is_drawn() { axis.seeds.0.len() } else { 1 };
+                let forms = axis.bits.0.len() * axis.centre.0.len() * axis.scoring.0.len();
+                forms.saturating_mul(axis.rotation.iter().map(seeds).sum())
             }
+        };
+        count as u64
+    }
+}
+
+impl BinaryAxis {
+    fn expand(&self) -> Vec<Codec> {
+        let mut codecs = Vec::new();
+        for &Bits(bits) in self.bits.iter() {
+            for &centre in self.centre.iter() {
+                for &rotation in self.rotation.iter() {
+                    for &scoring in self.scoring.iter() {
+                        let of =
+                            |seed: &u32| Codec::binary(Sign { bits, centre, rotation, scoring, seed: Some(*seed) });
+                        let seeds = if rotation.is_drawn() { self.seeds.0.as_slice() } else { &[0] };
+                        codecs.extend(seeds.iter().map(of));
+                    }
+                }
+            }
+        }
+        codecs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(json: &str) -> CodecAxis {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn parameters_multiply_and_seeds_count_where_they_are_used() {
+        let entry = axis(
+            r#"{"binary": {"bits": [64, 128], "seeds": 3, "centre": ["none", "mean"],
+                "rotation": ["gaussian", "none"], "scoring": ["symmetric", "asymmetric"]}}"#,
+        );
+        let codecs = entry.expand();
+        assert_eq!((codecs.len() as u64, entry.count()), (2 * 2 * 2 * (3 + 1), 32));
+        let names: Vec<String> = codecs[..4].iter().map(|codec| format!("{codec} {:?}", codec.seed())).collect();
+        let [a, b] = ["binary/64", "binary/64/none+gaussian/asymmetric"];
+        assert_eq!(
+            names,
+            [format!("{a} Some(0)"), format!("{a} Some(1)"), format!("{a} Some(2)"), format!("{b} Some(0)")]
+        );
+        assert_eq!(codecs[6].name(), "binary/64/none+none");
+        assert_eq!(codecs[6].seed(), None);
+        for (json, names) in [
+            (r#""int4""#, ["int4"].as_slice()),
+            (r#""rabitq""#, &["rabitq"]),
+            (r#"{"opq": {"bytes": [8, 16]}}"#, &["opq/8", "opq/16"]),
+            (r#"{"pq4fs": {"bytes": 8}}"#, &["pq4fs/8"]),
+            (r#"{"binary": {"bits": 64}}"#, &["binary/64"]),
+        ] {
+            let entry = axis(json);
+            assert_eq!(entry.expand().iter().map(Codec::name).collect::<Vec<_>>(), names);
+            assert_eq!(entry.count(), names.len() as u64);
         }
     }
 }

@@ -7,6 +7,7 @@
 mod axis;
 mod budget;
 mod check;
+mod expect;
 mod gate;
 mod mistake;
 mod names;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use axis::{BinaryAxis, Bits, CodecAxis, OneOrMany, PqAxis, PqBytes, Seeds};
 pub use budget::Budget;
+pub use expect::Expect;
 pub use gate::{Gate, Hold, ReportState, Until};
 pub use mistake::{Mistake, MistakeKind, Mistakes};
 pub use pattern::{BinaryPattern, CodecPattern, NotAPattern, PqPattern};
@@ -58,6 +60,10 @@ pub struct Manifest {
     #[serde(default = "Manifest::default_measures", deserialize_with = "one_or_many")]
     #[schemars(with = "OneOrMany<Measure>")]
     pub measures: Vec<Measure>,
+    /// Whether the geometry of each model's embeddings of each dataset is measured too: anisotropy, spectrum, intrinsic
+    /// dimension, hubness.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub geometry: bool,
     /// Cells left out.
     #[serde(default)]
     pub exclude: Vec<Where>,
@@ -70,6 +76,9 @@ pub struct Manifest {
     /// The track of cells that no entry of `tiers` puts elsewhere.
     #[serde(default, skip_serializing_if = "Track::is_core")]
     pub track: Track,
+    /// What float32 is known to give: where it does not, compressed results are withheld.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Expect>,
     /// What waits until something else is done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,

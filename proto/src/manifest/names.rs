@@ -1,4 +1,4 @@
-//! Names that refer to other parts of the manifest: models, datasets and codecs in `exclude`, `include` and `tiers`;
+//! Names that refer to other parts of the manifest: models, datasets and codecs in `exclude`, `include`, `expect` and `tiers`;
 //! and codecs listed twice. Works on the tree, so that its mistakes are reported beside those of the schema; what the
 //! schema refuses is passed over.
 
@@ -27,6 +27,9 @@ pub(super) fn look_up(tree: &Tree, out: &mut Vec<Mistake>) {
         names.cells(&entry);
         let more = names.codecs(&child(&entry, "codec")).codecs();
         listed = listed.zip(more).map(|(listed, more)| [listed, more].concat());
+    }
+    for entry in names.entries("/expect") {
+        names.cells(&entry);
     }
     for entry in names.entries("/tiers") {
         let entry = child(&entry, "where");

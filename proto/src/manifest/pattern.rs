@@ -8,23 +8,32 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::axis::{Bits, OneOrMany, PqBytes, Seeds};
-use crate::codec::Codec;
+use crate::codec::{Centre, Codec, Rotation, Scoring, Sign};
 
 /// Codecs by family and parameters; a parameter left out matches any value. Written as a name (`float32`, `binary`,
-/// `binary/256`, `pq/32`) or with parameters: `{ binary: { bits: [64, 128], seeds: [0] } }`.
+/// `binary/256`, `pq/32`) or with parameters: `{ binary: { bits: [64, 128], seeds: [0] } }`. A pattern with seeds matches
+/// no codec without one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CodecPattern {
     /// float32.
     Float32,
     /// Faiss SQ8.
     Int8,
+    /// Faiss SQ4.
+    Int4,
     /// Product quantisation.
     Pq(PqPattern),
-    /// The frozen binary instrument.
+    /// Product quantisation after a learnt rotation.
+    Opq(PqPattern),
+    /// Product quantisation for fast scans.
+    Pq4fs(PqPattern),
+    /// RaBitQ.
+    Rabitq,
+    /// The binary instrument and its variants.
     Binary(BinaryPattern),
 }
 
-/// Parameters of `pq`, for matching.
+/// Parameters of `pq`, `opq` and `pq4fs`, for matching.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PqPattern {
@@ -43,6 +52,15 @@ pub struct BinaryPattern {
     /// Projection seeds: a number n means 0 … n−1, a list means itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeds: Option<Seeds>,
+    /// Where the thresholds lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub centre: Option<OneOrMany<Centre>>,
+    /// What is projected on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<OneOrMany<Rotation>>,
+    /// How a query meets a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scoring: Option<OneOrMany<Scoring>>,
 }
 
 /// A family with its parameters.
@@ -51,21 +69,42 @@ pub struct BinaryPattern {
 enum Parameters {
     Binary(BinaryPattern),
     Pq(PqPattern),
+    Opq(PqPattern),
+    Pq4fs(PqPattern),
+}
+
+impl PqPattern {
+    fn matches(&self, bytes: u32) -> bool {
+        self.bytes.as_ref().is_none_or(|list| list.iter().any(|b| b.0 == bytes))
+    }
+}
+
+impl BinaryPattern {
+    fn matches(&self, sign: &Sign) -> bool {
+        fn has<T: PartialEq>(list: Option<&OneOrMany<T>>, value: &T) -> bool {
+            list.is_none_or(|list| list.iter().any(|listed| listed == value))
+        }
+        has(self.bits.as_ref(), &Bits(sign.bits))
+            && self.seeds.as_ref().is_none_or(|seeds| sign.seed.is_some_and(|seed| seeds.0.contains(&seed)))
+            && has(self.centre.as_ref(), &sign.centre)
+            && has(self.rotation.as_ref(), &sign.rotation)
+            && has(self.scoring.as_ref(), &sign.scoring)
+    }
 }
 
 impl CodecPattern {
     /// Whether `codec` is one of them.
     pub fn matches(&self, codec: &Codec) -> bool {
-        match (self, codec) {
-            (Self::Float32, Codec::Float32) | (Self::Int8, Codec::Int8) => true,
-            (Self::Pq(pattern), Codec::Pq { bytes }) => {
-                pattern.bytes.as_ref().is_none_or(|list| list.iter().any(|b| b.0 == *bytes))
-            }
-            (Self::Binary(pattern), Codec::Binary { bits, seed }) => {
-                pattern.bits.as_ref().is_none_or(|list| list.iter().any(|b| b.0 == *bits))
-                    && pattern.seeds.as_ref().is_none_or(|seeds| seeds.0.contains(seed))
-            }
-            (Self::Float32 | Self::Int8 | Self::Pq(_) | Self::Binary(_), _) => false,
+        match (self, *codec) {
+            (Self::Float32, Codec::Float32)
+            | (Self::Int8, Codec::Int8)
+            | (Self::Int4, Codec::Int4)
+            | (Self::Rabitq, Codec::Rabitq) => true,
+            (Self::Pq(pattern), Codec::Pq { bytes })
+            | (Self::Opq(pattern), Codec::Opq { bytes })
+            | (Self::Pq4fs(pattern), Codec::Pq4fs { bytes }) => pattern.matches(bytes),
+            (Self::Binary(pattern), codec) => codec.as_sign().is_some_and(|sign| pattern.matches(&sign)),
+            _ => false,
         }
     }
 }
@@ -75,13 +114,15 @@ impl CodecPattern {
 #[error("\"{0}\" does not name codecs: {NAME_WORDS}")]
 pub struct NotAPattern(pub String);
 
-const NAME_PATTERN: &str = "^(float32|int8|(binary|pq)(/[1-9][0-9]{0,8})?)$";
-const NAME_WORDS: &str = "float32, int8, binary, binary/BITS, pq, pq/BYTES";
+const NAME_PATTERN: &str = "^(float32|int8|int4|rabitq|(binary|pq|opq|pq4fs)(/[1-9][0-9]{0,8})?)$";
+const NAME_WORDS: &str =
+    "float32, int8, int4, rabitq, binary, binary/BITS, pq, pq/BYTES, opq, opq/BYTES, pq4fs, pq4fs/BYTES";
 
 impl FromStr for CodecPattern {
     type Err = NotAPattern;
     fn from_str(text: &str) -> Result<Self, NotAPattern> {
         let wrong = || NotAPattern(text.to_owned());
+        let of_bytes = |bytes: Option<u32>| PqPattern { bytes: bytes.map(|n| OneOrMany(vec![PqBytes(n)])) };
         let (family, number) = match text.split_once('/') {
             Some((family, number)) => {
                 let fits = |n: &u32| (1..1_000_000_000).contains(n) && n.to_string() == number;
@@ -92,9 +133,14 @@ impl FromStr for CodecPattern {
         match (family, number) {
             ("float32", None) => Ok(Self::Float32),
             ("int8", None) => Ok(Self::Int8),
-            ("pq", bytes) => Ok(Self::Pq(PqPattern { bytes: bytes.map(|n| OneOrMany(vec![PqBytes(n)])) })),
+            ("int4", None) => Ok(Self::Int4),
+            ("rabitq", None) => Ok(Self::Rabitq),
+            ("pq", bytes) => Ok(Self::Pq(of_bytes(bytes))),
+            ("opq", bytes) => Ok(Self::Opq(of_bytes(bytes))),
+            ("pq4fs", bytes) => Ok(Self::Pq4fs(of_bytes(bytes))),
             ("binary", bits) => {
-                Ok(Self::Binary(BinaryPattern { bits: bits.map(|n| OneOrMany(vec![Bits(n)])), seeds: None }))
+                let bits = bits.map(|n| OneOrMany(vec![Bits(n)]));
+                Ok(Self::Binary(BinaryPattern { bits, ..BinaryPattern::default() }))
             }
             _ => Err(wrong()),
         }
@@ -106,7 +152,11 @@ impl Serialize for CodecPattern {
         match self {
             Self::Float32 => s.serialize_str("float32"),
             Self::Int8 => s.serialize_str("int8"),
+            Self::Int4 => s.serialize_str("int4"),
+            Self::Rabitq => s.serialize_str("rabitq"),
             Self::Pq(pattern) => Parameters::Pq(pattern.clone()).serialize(s),
+            Self::Opq(pattern) => Parameters::Opq(pattern.clone()).serialize(s),
+            Self::Pq4fs(pattern) => Parameters::Pq4fs(pattern.clone()).serialize(s),
             Self::Binary(pattern) => Parameters::Binary(pattern.clone()).serialize(s),
         }
     }
@@ -119,6 +169,8 @@ impl<'de> Deserialize<'de> for CodecPattern {
             Value::String(name) => name.parse().map_err(D::Error::custom),
             map => match serde_json::from_value(map).map_err(D::Error::custom)? {
                 Parameters::Pq(pattern) => Ok(Self::Pq(pattern)),
+                Parameters::Opq(pattern) => Ok(Self::Opq(pattern)),
+                Parameters::Pq4fs(pattern) => Ok(Self::Pq4fs(pattern)),
                 Parameters::Binary(pattern) => Ok(Self::Binary(pattern)),
             },
         }
@@ -134,7 +186,7 @@ impl JsonSchema for CodecPattern {
             "type": "string",
             "pattern": NAME_PATTERN,
             "patternErrorMessage": NAME_WORDS,
-            "examples": ["float32", "int8", "binary", "binary/256", "pq", "pq/32"],
+            "examples": ["float32", "int8", "binary", "binary/256", "pq", "pq/32", "opq/32", "rabitq"],
         });
         let mut parameters = Parameters::json_schema(generator);
         super::schema::merge_variants(&mut parameters);

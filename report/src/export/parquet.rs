@@ -11,17 +11,17 @@ use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::Type;
 
 use crate::ReportError;
-use crate::table::{COLUMNS, Column, Field, Kind, Table};
+use crate::table::{Column, Field, Kind, Tidy};
 
 /// Writes the table as one Parquet file. Whole numbers are signed 64-bit integers, which every reader knows.
-pub fn parquet(table: &Table, out: impl Write + Send) -> Result<(), ReportError> {
-    let fields = COLUMNS.iter().map(|column| node(column).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-    let schema = Type::group_type_builder("results").with_fields(fields).build()?;
+pub fn parquet<T: Tidy>(table: &T, out: impl Write + Send) -> Result<(), ReportError> {
+    let fields = T::COLUMNS.iter().map(|column| node(column).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+    let schema = Type::group_type_builder(T::NAME).with_fields(fields).build()?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties))?;
-    let rows: Vec<_> = table.rows.iter().map(|row| row.fields()).collect();
+    let rows: Vec<_> = table.fields().collect();
     let mut group = writer.next_row_group()?;
-    for (at, column) in COLUMNS.iter().enumerate() {
+    for (at, column) in T::COLUMNS.iter().enumerate() {
         if let Some(mut out) = group.next_column()? {
             write(&mut out, column, &rows.iter().map(|row| &row[at]).collect::<Vec<_>>())?;
             out.close()?;

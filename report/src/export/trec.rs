@@ -19,7 +19,7 @@ pub fn trec_file_name(cell: &Cell) -> String {
     let mut parts = Vec::new();
     for (axis, value) in cell.axes() {
         parts.push(match axis {
-            Axis::Model | Axis::Dataset => encoded(value),
+            Axis::Model | Axis::Dataset | Axis::Study => encoded(value),
             Axis::Codec => encoded(&value.replace('/', "-")),
             Axis::Seed => format!("seed-{}", encoded(value)),
         });

@@ -4,6 +4,7 @@
 //! every request besides. Light and dark follow the reader's system; plots shrink with the page and tables scroll
 //! inside their boxes, so that a phone can show it.
 
+mod geometry;
 mod page;
 mod setup;
 

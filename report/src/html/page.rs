@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use bitsweep_proto::Codec;
+use bitsweep_proto::plan::PlannedCell;
 use serde::Serialize;
 
+use super::geometry::{self, GeometryView};
 use super::{Report, setup};
 use crate::ReportError;
 use crate::failure;
+use crate::geometry::Geometries;
 use crate::number::{grouped, ratio, value};
 use crate::plot::{self, Figure};
 use crate::summary::{Line, Panel, Spread};
@@ -39,6 +42,7 @@ pub(super) struct Page {
     missing: Vec<MissingView>,
     cautions: Vec<String>,
     definitions: Vec<Vec<String>>,
+    geometry: Option<GeometryView>,
     files: Vec<Vec<String>>,
     profiles: Vec<setup::ProfileView>,
     makers: Vec<Vec<String>>,
@@ -108,11 +112,12 @@ impl Page {
         let rows_left_out = if table.rows.len() > MOST_ROWS { table.rows.len() } else { 0 };
         let panels = Panel::all(&table).iter().map(|panel| panel_view(panel, &table, rows_left_out == 0)).collect();
         let missing = failure::missing(plan, report.outcomes, report.failed);
+        let is_done = |planned: &PlannedCell| report.outcomes.contains_key(&plan.jobs[planned.job as usize].key);
         Ok(Self {
             sweep: plan.name.clone(),
             id: plan.id().0.short(),
-            cells: table.cells,
-            done: table.cells - table.missing,
+            cells: plan.cells.len(),
+            done: plan.cells.iter().filter(|planned| is_done(planned)).count(),
             models: setup::models(plan),
             datasets: setup::datasets(plan),
             codecs: setup::codecs(plan),
@@ -122,8 +127,9 @@ impl Page {
             plots_left_out,
             panels,
             rows_left_out,
+            geometry: geometry::view(&Geometries::of(plan, report.outcomes)),
             missing: missing.into_iter().map(missing_view).collect(),
-            cautions: plan.cautions(),
+            cautions: table.missed.iter().map(ToString::to_string).chain(plan.cautions()).collect(),
             definitions: setup::definitions(plan),
             files: setup::files(plan),
             profiles: setup::profiles(plan),

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
+use bitsweep_proto::codec::{Centre, Rotation, Scoring, Sign};
 use bitsweep_proto::lock::{LockedDataset, LockedFile, LockedModel, ModelFacts};
 use bitsweep_proto::{Codec, Plan, Profile, manifest};
 use serde::Serialize;
 
 use crate::number::grouped;
+use crate::style::Series;
 
 /// One numerics profile.
 #[derive(Debug, Serialize)]
@@ -132,34 +134,87 @@ pub(super) fn definitions(plan: &Plan) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for planned in &plan.cells {
         let Ok(codec) = planned.cell.codec() else { continue };
-        let row = match codec {
-            Codec::Float32 => ["float32", "the vector", "float32", "inner product, exhaustive", "nothing"],
-            Codec::Int8 => [
-                "int8",
-                "8 bits a dimension (Faiss SQ8)",
-                "float32",
-                "inner product with the decoded vector",
-                "ranges: the corpus",
-            ],
-            Codec::Pq { .. } => [
-                "pq",
-                "one of 256 centroids a sub-space, a byte each (Faiss PQ)",
-                "float32",
-                "inner product with the decoded vector",
-                "centroids: the corpus, once, from Faiss's fixed seed; the spread over starts is not measured",
-            ],
-            Codec::Binary { .. } => [
-                "binary",
-                "signs of a Gaussian projection of the normalised vector, not centred",
-                "coded like the documents",
-                "Hamming distance",
-                "nothing; the projection is drawn from the seed",
-            ],
-        };
-        let row = row.map(str::to_owned).to_vec();
+        let row = definition(codec);
         if !rows.contains(&row) {
             rows.push(row);
         }
     }
     rows
+}
+
+/// Name of the family, stored form, form of the query, score, and what was learnt from what.
+fn definition(codec: Codec) -> Vec<String> {
+    let decoded = "inner product with the decoded vector";
+    let row = match codec {
+        Codec::Float32 => ["float32", "the vector", "float32", "inner product, exhaustive", "nothing"],
+        Codec::Int8 => ["int8", "8 bits a dimension (Faiss SQ8)", "float32", decoded, "ranges: the corpus"],
+        Codec::Int4 => ["int4", "4 bits a dimension (Faiss SQ4)", "float32", decoded, "ranges: the corpus"],
+        Codec::Pq { .. } => [
+            "pq",
+            "one of 256 centroids a sub-space, a byte each (Faiss PQ)",
+            "float32",
+            decoded,
+            "centroids: the corpus, once, from Faiss's fixed seed; the spread over starts is not measured",
+        ],
+        Codec::Opq { .. } => [
+            "opq",
+            "pq after a rotation (Faiss OPQ)",
+            "float32",
+            decoded,
+            "rotation and centroids: the corpus, once, from Faiss's fixed seed; the spread over starts is not measured",
+        ],
+        Codec::Pq4fs { .. } => [
+            "pq4fs",
+            "one of 16 centroids a sub-space, half a byte each (Faiss PQ fast scan)",
+            "float32",
+            "inner product with the decoded vector, the part of each sub-space rounded to 8 bits",
+            "centroids: the corpus, once, from Faiss's fixed seed",
+        ],
+        Codec::Rabitq => [
+            "rabitq",
+            "a bit a dimension of the centred vector after a random rotation, and two float32 (Faiss RaBitQ)",
+            "float32, centred and rotated",
+            "an estimate of the inner product",
+            "centre: the corpus; the rotation is drawn from Faiss's fixed seed",
+        ],
+        Codec::Binary { .. } | Codec::Sign(_) => return codec.as_sign().map(binary).unwrap_or_default(),
+    };
+    row.map(str::to_owned).to_vec()
+}
+
+fn binary(sign: Sign) -> Vec<String> {
+    let projection = match sign.rotation {
+        Rotation::None => "the first dimensions",
+        Rotation::Gaussian => "a Gaussian projection",
+        Rotation::Orthonormal => "an orthonormal projection",
+        Rotation::Pca => "the principal directions",
+        Rotation::Itq => "the principal directions after ITQ's rotation",
+    };
+    let about = match sign.centre {
+        Centre::None => "not centred",
+        Centre::Mean => "about the mean",
+        Centre::Median => "about the median of each bit",
+    };
+    let [query, score] = match sign.scoring {
+        Scoring::Symmetric => ["coded like the documents", "Hamming distance"],
+        Scoring::Asymmetric => ["its projections, float64", "projections added with the signs of the code"],
+    };
+    let learnt = match (sign.centre, sign.rotation.is_learnt()) {
+        (Centre::None, false) => "nothing",
+        (Centre::None, true) => "directions: the corpus",
+        (Centre::Mean | Centre::Median, false) => "thresholds: the corpus",
+        (Centre::Mean | Centre::Median, true) => "directions and thresholds: the corpus",
+    };
+    let drawn = match sign.rotation {
+        Rotation::None | Rotation::Pca => "",
+        Rotation::Gaussian | Rotation::Orthonormal => "; the projection is drawn from the seed",
+        Rotation::Itq => "; the rotation starts from the seed",
+    };
+    vec![
+        Series::of(Codec::binary(sign)).to_string(),
+        format!("signs of {projection} of the normalised vector, {about}"),
+        query.to_owned(),
+        score.to_owned(),
+        format!("{learnt}{drawn}"),
+    ]
 }

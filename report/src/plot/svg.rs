@@ -10,10 +10,12 @@ use super::scale::{Bytes, Quality};
 use super::{Figure, Point};
 use crate::ReportError;
 use crate::number::ratio;
-use crate::style::{Family, Marker};
+use crate::style::{Line, Look, Marker, Series};
 
-/// Width and height in CSS pixels: 7.5 by 5.2 inches at 96 pixels an inch.
+/// Width and height in CSS pixels with one line of legend: 7.5 by 5.2 inches at 96 pixels an inch.
 const SIZE: (u32, u32) = (720, 500);
+/// Height of a line of the legend.
+const LEGEND_LINE: u32 = 24;
 /// Fonts to try, one that every system has at the end.
 const FONTS: &str = "DejaVu Sans, Verdana, Arial, sans-serif";
 /// Size of text as plotters counts it: it divides by 1.24, and 16 pixels are 12 pt.
@@ -57,21 +59,22 @@ impl Ranged for Axis {
 /// Draws a figure as an SVG document with a white background.
 pub fn svg(figure: &Figure<'_>) -> Result<String, ReportError> {
     let mut text = String::new();
-    let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-    let drawn = draw(figure, &area).and_then(|()| area.present());
+    let legend = Legend::of(figure);
+    let size = (SIZE.0, SIZE.1 + LEGEND_LINE * (legend.0.len() as u32).saturating_sub(1));
+    let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
+    let drawn = draw(figure, &legend, &area).and_then(|()| area.present());
     drop(area);
     drawn.map_err(|error| ReportError::Draw(error.to_string()))?;
     Ok(text)
 }
 
-fn draw(figure: &Figure<'_>, area: &Area<'_>) -> Drawn {
+fn draw(figure: &Figure<'_>, legend: &Legend, area: &Area<'_>) -> Drawn {
     area.fill(&WHITE)?;
-    let (head, body) = area.split_vertically(64);
+    let (head, body) = area.split_vertically(40 + LEGEND_LINE * legend.0.len().max(1) as u32);
     let title = format!("{} on {}", short(figure.model), short(figure.dataset));
     let style = text_style(TEXT * 1.1).pos(Pos::new(HPos::Center, VPos::Top));
     head.draw(&Text::new(title, (SIZE.0 as i32 / 2, 10), style))?;
-    let families: Vec<Family> = Family::ALL.into_iter().filter(|family| of(figure, *family).next().is_some()).collect();
-    legend(&head, &families)?;
+    legend.draw(&head)?;
 
     let bytes = Bytes::new(figure.points.iter().map(|point| point.bytes_per_vector));
     let quality = Quality::new(figure.greatest);
@@ -87,8 +90,8 @@ fn draw(figure: &Figure<'_>, area: &Area<'_>) -> Drawn {
         .build_cartesian_2d(x, y)?;
     axes(&mut chart, figure, quality)?;
     compression(&chart, area, &bytes, figure.float32_bytes)?;
-    for family in families {
-        series(&mut chart, figure, family, (bytes.from, bytes.to))?;
+    for series in legend.0.iter().flatten() {
+        draw_series(&mut chart, figure, *series, (bytes.from, bytes.to))?;
     }
     Ok(())
 }
@@ -123,67 +126,120 @@ fn compression(chart: &Chart<'_, '_>, area: &Area<'_>, bytes: &Bytes, float32_by
     area.draw(&Text::new("compression over float32", (middle, rows.start - 27), style))
 }
 
-/// The points of one family, lightest first.
-fn of<'a>(figure: &'a Figure<'_>, family: Family) -> impl Iterator<Item = &'a Point> {
-    let mut points: Vec<&Point> = figure.points.iter().filter(|point| Family::of(point.codec) == family).collect();
+/// The points of one series, lightest first.
+fn of<'a>(figure: &'a Figure<'_>, series: Series) -> impl Iterator<Item = &'a Point> {
+    let mut points: Vec<&Point> = figure.points.iter().filter(|point| Series::of(point.codec) == series).collect();
     points.sort_by_key(|point| point.bytes_per_vector);
     points.into_iter()
 }
 
-/// One family: pale bars for ties, bars for seeds, a line, markers on top.
-fn series(chart: &mut Chart<'_, '_>, figure: &Figure<'_>, family: Family, ends: (f64, f64)) -> Drawn {
-    let color = family.color();
+/// One series: pale bars for ties, bars for seeds, a line, markers on top.
+fn draw_series(chart: &mut Chart<'_, '_>, figure: &Figure<'_>, series: Series, ends: (f64, f64)) -> Drawn {
+    let look = series.look();
+    let color = look.color;
     let at = |point: &Point, value: f64| ((point.bytes_per_vector as f64).log2(), value);
     let bar = |point: &Point, from: f64, to: f64, style: ShapeStyle| {
         PathElement::new(vec![at(point, from), at(point, to)], style)
     };
     chart.draw_series(
-        of(figure, family)
+        of(figure, series)
             .map(|point| bar(point, point.spread.tie_min, point.spread.tie_max, color.mix(0.4).stroke_width(9))),
     )?;
-    for point in of(figure, family).filter(|point| point.spread.least < point.spread.greatest) {
+    for point in of(figure, series).filter(|point| point.spread.least < point.spread.greatest) {
         let style = color.stroke_width(2);
         let end = |value| EmptyElement::at(at(point, value)) + PathElement::new(vec![(-7, 0), (7, 0)], style);
         let ends = [point.spread.least, point.spread.greatest];
         chart.draw_series(std::iter::once(bar(point, ends[0], ends[1], style)))?;
         chart.draw_series(ends.into_iter().map(end))?;
     }
-    if family == Family::Float32 {
-        let level = |point: &Point| [(ends.0, point.spread.mean), (ends.1, point.spread.mean)];
-        for point in of(figure, family) {
-            chart.draw_series(DashedLineSeries::new(level(point), 7, 5, color.stroke_width(2)))?;
-        }
+    let lines: Vec<Vec<(f64, f64)>> = if series == Series::Float32 {
+        // The level that the others are compared with, from side to side.
+        of(figure, series).map(|point| vec![(ends.0, point.spread.mean), (ends.1, point.spread.mean)]).collect()
     } else {
-        let line = of(figure, family).map(|point| at(point, point.spread.mean));
-        chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?;
+        vec![of(figure, series).map(|point| at(point, point.spread.mean)).collect()]
+    };
+    for line in lines {
+        match look.line {
+            Line::Solid => {
+                chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?;
+            }
+            Line::Dashed(on, off) => {
+                chart.draw_series(DashedLineSeries::new(line, on, off, color.stroke_width(2)))?;
+            }
+        }
     }
-    for point in of(figure, family) {
+    for point in of(figure, series) {
         let here = EmptyElement::at(at(point, point.spread.mean));
-        chart.draw_series(std::iter::once(here + Polygon::new(outline(family.marker(), (0, 0)), color.filled())))?;
+        let corners = outline(look.marker, (0, 0));
+        chart.draw_series(std::iter::once(here + Polygon::new(corners.clone(), fill(look))))?;
+        let closed: Vec<(i32, i32)> = corners.iter().chain(&corners[..1]).copied().collect();
+        let here = EmptyElement::at(at(point, point.spread.mean));
+        chart.draw_series(std::iter::once(here + PathElement::new(closed, color.stroke_width(2))))?;
     }
     Ok(())
 }
 
-/// The legend: one line under the title, a marker and a name for each family.
-fn legend(area: &Area<'_>, families: &[Family]) -> Drawn {
-    let widths = families.iter().map(|family| 60 + 10 * family.name().len() as i32);
-    let mut x = (SIZE.0 as i32 - widths.clone().sum::<i32>()) / 2;
-    for (family, width) in families.iter().zip(widths) {
-        let color = family.color();
-        let ends = [(x, 50), (x + 34, 50)];
-        if *family == Family::Float32 {
-            for dash in [0, 12, 24] {
-                area.draw(&PathElement::new([(x + dash, 50), (x + dash + 8, 50)], color.stroke_width(2)))?;
+/// What a marker is filled with.
+fn fill(look: Look) -> ShapeStyle {
+    if look.hollow { WHITE.filled() } else { look.color.filled() }
+}
+
+/// The legend: under the title a marker and a name for each series, in as many lines as they need.
+struct Legend(Vec<Vec<Series>>);
+
+impl Legend {
+    fn of(figure: &Figure<'_>) -> Self {
+        let mut all: Vec<Series> = figure.points.iter().map(|point| Series::of(point.codec)).collect();
+        all.sort();
+        all.dedup();
+        let mut lines: Vec<Vec<Series>> = Vec::new();
+        let mut used = 0;
+        for series in all {
+            let width = Self::width(series);
+            match lines.last_mut() {
+                Some(line) if used + width <= SIZE.0 as i32 - 20 => line.push(series),
+                _ => {
+                    lines.push(vec![series]);
+                    used = 0;
+                }
             }
-        } else {
-            area.draw(&PathElement::new(ends, color.stroke_width(2)))?;
+            used += width;
         }
-        area.draw(&Polygon::new(outline(family.marker(), (x + 17, 50)), color.filled()))?;
-        let style = text_style(TEXT).pos(Pos::new(HPos::Left, VPos::Center));
-        area.draw(&Text::new(family.name(), (x + 42, 50), style))?;
-        x += width;
+        Self(lines)
     }
-    Ok(())
+
+    fn width(series: Series) -> i32 {
+        60 + 10 * series.to_string().len() as i32
+    }
+
+    fn draw(&self, area: &Area<'_>) -> Drawn {
+        for (line, y) in self.0.iter().zip((50..).step_by(LEGEND_LINE as usize)) {
+            let mut x = (SIZE.0 as i32 - line.iter().map(|series| Self::width(*series)).sum::<i32>()) / 2;
+            for series in line {
+                Self::entry(area, *series, (x, y))?;
+                x += Self::width(*series);
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(area: &Area<'_>, series: Series, (x, y): (i32, i32)) -> Drawn {
+        let look = series.look();
+        let (on, off) = match look.line {
+            Line::Solid => (34, 0),
+            Line::Dashed(on, off) => (on as i32, off as i32),
+        };
+        for dash in (0..34).step_by((on + off) as usize) {
+            let end = (dash + on).min(34);
+            area.draw(&PathElement::new([(x + dash, y), (x + end, y)], look.color.stroke_width(2)))?;
+        }
+        let corners = outline(look.marker, (x + 17, y));
+        area.draw(&Polygon::new(corners.clone(), fill(look)))?;
+        let closed: Vec<(i32, i32)> = corners.iter().chain(&corners[..1]).copied().collect();
+        area.draw(&PathElement::new(closed, look.color.stroke_width(2)))?;
+        let style = text_style(TEXT).pos(Pos::new(HPos::Left, VPos::Center));
+        area.draw(&Text::new(series.to_string(), (x + 42, y), style))
+    }
 }
 
 /// A marker's corners around `center`, in pixels.
@@ -192,6 +248,27 @@ fn outline(marker: Marker, (x, y): (i32, i32)) -> Vec<(i32, i32)> {
         Marker::Diamond => &[(0, -7), (7, 0), (0, 7), (-7, 0)],
         Marker::Square => &[(-5, -5), (5, -5), (5, 5), (-5, 5)],
         Marker::Triangle => &[(0, -7), (6, 5), (-6, 5)],
+        Marker::Funnel => &[(0, 7), (6, -5), (-6, -5)],
+        Marker::Plus => &[
+            (-2, -7),
+            (2, -7),
+            (2, -2),
+            (7, -2),
+            (7, 2),
+            (2, 2),
+            (2, 7),
+            (-2, 7),
+            (-2, 2),
+            (-7, 2),
+            (-7, -2),
+            (-2, -2),
+        ],
+        Marker::Cross => {
+            &[(0, -3), (4, -7), (7, -4), (3, 0), (7, 4), (4, 7), (0, 3), (-4, 7), (-7, 4), (-3, 0), (-7, -4), (-4, -7)]
+        }
+        Marker::Star => &[(0, -8), (2, -3), (8, -3), (3, 1), (5, 7), (0, 3), (-5, 7), (-3, 1), (-8, -3), (-2, -3)],
+        Marker::Pentagon => &[(0, -7), (7, -2), (4, 6), (-4, 6), (-7, -2)],
+        Marker::Hourglass => &[(-6, -7), (6, -7), (1, 0), (6, 7), (-6, 7), (-1, 0)],
         Marker::Circle => &[
             (0, -5),
             (2, -5),

@@ -80,6 +80,7 @@ pub(crate) fn empty(models: &[&str], datasets: &[&str], measures: &[&str]) -> Sw
         jobs: vec![],
         gates: vec![],
         budgets: vec![],
+        expect: Vec::new(),
     };
     Sweep { plan, outcomes: BTreeMap::new(), failed: BTreeMap::new() }
 }
@@ -110,7 +111,7 @@ impl Sweep {
             kind: Kind::Measure,
             fields: self.plan.fields(at),
             inputs: vec![],
-            produced: Produced { artifact: vec![], measures, facts: BTreeMap::new() },
+            produced: Produced { measures, ..Produced::default() },
             provenance: Provenance { version, host, cpu, committed_at: 1 },
             cost: Cost { seconds: 1.0, cpu_seconds: 2.0, peak_memory_bytes: 3, gpu_hours: 0.0, usd: 0.0 },
         };

@@ -41,8 +41,10 @@
 //! bits that differ estimates θ/π without bias, with variance θ(π - θ) / (π² bits).
 
 mod gaussian;
+mod itq;
 mod ppnd16;
 mod project;
+pub mod sign;
 #[cfg(test)]
 mod tests;
 
@@ -56,36 +58,5 @@ use project::Projection;
 /// Fails where `bits` is 0 or not a multiple of 8, on a vector that is not finite, and where `BITSWEEP_KERNELS` cannot be
 /// had. (The path taken never changes the codes.)
 pub fn encode(vectors: &Matrix, bits: u32, seed: u32) -> Result<Codes, VectorError> {
-    encode_with(Kernels::chosen()?, vectors, Projection::new(bits, seed, vectors.dim)?, &|| false)
-}
-
-/// [`encode`] that fails with [`VectorError::Stopped`] where `stop` is true between two chunks of rows.
-pub(crate) fn encode_until(
-    vectors: &Matrix,
-    bits: u32,
-    seed: u32,
-    stop: &dyn Fn() -> bool,
-) -> Result<Codes, VectorError> {
-    encode_with(Kernels::chosen()?, vectors, Projection::new(bits, seed, vectors.dim)?, stop)
-}
-
-/// Rows that are normalised and projected together: enough that the projection is read from the cache.
-const CHUNK: usize = 64;
-
-fn encode_with(
-    kernels: Kernels,
-    vectors: &Matrix,
-    projection: Projection,
-    stop: &dyn Fn() -> bool,
-) -> Result<Codes, VectorError> {
-    vectors.check_finite()?;
-    let bytes = projection.bytes();
-    let mut data = vec![0; vectors.rows * bytes];
-    for (rows, codes) in vectors.data.chunks(CHUNK * vectors.dim).zip(data.chunks_mut(CHUNK * bytes)) {
-        if stop() {
-            return Err(VectorError::Stopped);
-        }
-        projection.encode(kernels, rows, codes);
-    }
-    Codes::new(vectors.rows, bytes, data)
+    Projection::gaussian(bits, seed, vectors.dim)?.encode(Kernels::chosen()?, vectors, &|| false)
 }

@@ -3,9 +3,9 @@
 use bitsweep_proto::Digest;
 use proptest::prelude::*;
 
+use super::encode;
 use super::gaussian::Gaussians;
 use super::project::Projection;
-use super::{encode, encode_with};
 use crate::kernels::Kernels;
 use crate::matrix::{Codes, Matrix};
 
@@ -38,8 +38,8 @@ fn version_1_is_what_it_was() {
             "code" => {
                 let inputs = golden_inputs(6, number(1) as usize);
                 for kernels in Kernels::available() {
-                    let projection = Projection::new(number(2), number(3), inputs.dim).unwrap();
-                    let found = encode_with(kernels, &inputs, projection, &|| false).unwrap();
+                    let projection = Projection::gaussian(number(2), number(3), inputs.dim).unwrap();
+                    let found = projection.encode(kernels, &inputs, &|| false).unwrap();
                     assert_eq!(hex(found.row(number(4) as usize)), fields[5], "{kernels:?} {line}");
                 }
                 codes += 1;
@@ -109,8 +109,8 @@ proptest! {
     fn every_path_equals_the_naive_reference(vectors in vectors(), bytes in 1u32..12, seed: u32) {
         let expected = naive(&vectors, 8 * bytes, seed);
         for kernels in Kernels::available() {
-            let projection = Projection::new(8 * bytes, seed, vectors.dim).unwrap();
-            prop_assert_eq!(&encode_with(kernels, &vectors, projection, &|| false).unwrap(), &expected, "{:?}", kernels);
+            let projection = Projection::gaussian(8 * bytes, seed, vectors.dim).unwrap();
+            prop_assert_eq!(&projection.encode(kernels, &vectors, &|| false).unwrap(), &expected, "{:?}", kernels);
         }
     }
 

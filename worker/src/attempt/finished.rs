@@ -132,7 +132,7 @@ impl Attempt {
             kind: self.work.spec.kind(),
             fields: self.work.fields.clone(),
             inputs,
-            produced: Produced { artifact, measures: done.measures, facts: done.facts },
+            produced: Produced { artifact, measures: done.measures, facts: done.facts, values: done.values },
             provenance: Provenance { committed_at: machine::now(), ..shared.provenance.clone() },
             cost: self.cost,
         };

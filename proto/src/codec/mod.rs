@@ -1,0 +1,319 @@
+//! Codecs: how a vector is stored for search, and what that weighs.
+
+mod sign;
+
+use std::fmt;
+
+pub use sign::{Centre, Rotation, Scoring, Sign};
+
+use serde::{Deserialize, Serialize};
+
+/// One codec with its parameters. The canonical name ([`Codec::name`]) does not hold the seed, which is an axis of its
+/// own; [`Codec::parse`] reads both back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Codec {
+    /// The vectors as they are; inner product by Faiss `IndexFlatIP`.
+    Float32,
+    /// Faiss `SQ8`: 8 bits a dimension, ranges per dimension learnt on the corpus.
+    Int8,
+    /// Faiss product quantisation with 256 centroids a sub-space, one byte each (`PQ<bytes>np`). Trained once, from
+    /// Faiss's fixed seed: how much another start would change is not measured.
+    Pq {
+        /// Sub-quantisers, which is also the bytes of one code.
+        bytes: u32,
+    },
+    /// The frozen binary instrument: L2-normalise, Gaussian projection, sign. See `bitsweep_vectors::binary`.
+    Binary {
+        /// Bits of one code; a multiple of 8.
+        bits: u32,
+        /// Seed of the projection.
+        seed: u32,
+    },
+    /// A variant of the binary instrument: centring, rotation, scoring.
+    Sign(Sign),
+    /// Faiss `SQ4`: 4 bits a dimension, ranges per dimension learnt on the corpus.
+    Int4,
+    /// Faiss optimised product quantisation (`OPQ<bytes>,PQ<bytes>np`): [`Codec::Pq`] after a rotation learnt on the
+    /// corpus.
+    Opq {
+        /// Sub-quantisers, which is also the bytes of one code.
+        bytes: u32,
+    },
+    /// Faiss product quantisation with 16 centroids a sub-space, half a byte each, searched with tables in registers
+    /// (`PQ<2 * bytes>x4fs`), which rounds scores.
+    Pq4fs {
+        /// Bytes of one code, each two sub-quantisers.
+        bytes: u32,
+    },
+    /// Faiss RaBitQ with one bit a dimension after a random rotation (`RR,RaBitQ`; Gao and Long 2024), and two float32
+    /// factors for each vector.
+    Rabitq,
+}
+
+/// What one codec costs in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Bytes of one stored vector: its code and every side factor kept per vector.
+    pub bytes_per_vector: u64,
+    /// Bytes shared by all vectors of an index (projection, codebooks, ranges), never hidden in the former.
+    pub shared_bytes: u64,
+}
+
+impl Codec {
+    /// The binary codec with these parameters: the frozen instrument, or a variant of it. A seed that the rotation does
+    /// not use is left out.
+    pub fn binary(sign: Sign) -> Self {
+        match sign.seed {
+            Some(seed) if sign.is_frozen() => Self::Binary { bits: sign.bits, seed },
+            _ => Self::Sign(Sign { seed: sign.seed.filter(|_| sign.rotation.is_drawn()), ..sign }),
+        }
+    }
+
+    /// The parameters of a binary codec, where this is one: those of the frozen instrument are the defaults.
+    pub fn as_sign(&self) -> Option<Sign> {
+        match *self {
+            Self::Binary { bits, seed } => {
+                let (centre, rotation, scoring) = Default::default();
+                Some(Sign { bits, centre, rotation, scoring, seed: Some(seed) })
+            }
+            Self::Sign(sign) => Some(sign),
+            Self::Float32
+            | Self::Int8
+            | Self::Int4
+            | Self::Pq { .. }
+            | Self::Opq { .. }
+            | Self::Pq4fs { .. }
+            | Self::Rabitq => None,
+        }
+    }
+
+    /// The canonical name without the seed: `float32`, `int8`, `pq/32`, `binary/256`, `binary/256/mean+itq/asymmetric`.
+    pub fn name(&self) -> String {
+        self.to_string()
+    }
+
+    /// The seed, for codecs that have one.
+    pub fn seed(&self) -> Option<u32> {
+        self.as_sign()?.seed
+    }
+
+    /// Reads a canonical name and a seed back. A seed where the codec has none, or none where it has one, is an error.
+    pub fn parse(name: &str, seed: Option<u32>) -> Result<Self, NotACodec> {
+        let wrong = || NotACodec { name: name.to_owned(), seed };
+        let number = |text: &str| text.parse::<u32>().ok().filter(|n| *n > 0 && n.to_string() == text);
+        let codec = match (name.split_once('/'), seed) {
+            (None, None) if name == "float32" => Self::Float32,
+            (None, None) if name == "int8" => Self::Int8,
+            (None, None) if name == "int4" => Self::Int4,
+            (None, None) if name == "rabitq" => Self::Rabitq,
+            (Some(("pq", bytes)), None) => Self::Pq { bytes: number(bytes).ok_or_else(wrong)? },
+            (Some(("opq", bytes)), None) => Self::Opq { bytes: number(bytes).ok_or_else(wrong)? },
+            (Some(("pq4fs", bytes)), None) => Self::Pq4fs { bytes: number(bytes).ok_or_else(wrong)? },
+            (Some(("binary", form)), seed) => match (form.split_once('/'), seed) {
+                (None, Some(seed)) => Self::Binary { bits: number(form).ok_or_else(wrong)?, seed },
+                (Some((bits, variant)), seed) => {
+                    let bits = number(bits).ok_or_else(wrong)?;
+                    Self::Sign(Sign::parse(bits, variant, seed).ok_or_else(wrong)?)
+                }
+                (None, None) => return Err(wrong()),
+            },
+            _ => return Err(wrong()),
+        };
+        Ok(codec)
+    }
+
+    /// Bytes per vector and shared bytes for vectors of `dim` dimensions. The jobs that build an index fail when
+    /// what they built weighs anything else.
+    pub fn footprint(&self, dim: u32) -> Footprint {
+        let dim = u64::from(dim);
+        let (bytes_per_vector, shared_bytes) = match self {
+            Self::Float32 => (4 * dim, 0),
+            Self::Int8 => (dim, 2 * 4 * dim),
+            Self::Pq { bytes } => (u64::from(*bytes), 256 * 4 * dim),
+            // The projection can be made again from its seed; whoever searches holds it as float64.
+            Self::Binary { bits, .. } => (u64::from(bits.div_ceil(8)), u64::from(*bits) * 8 * dim),
+            Self::Sign(sign) => (u64::from(sign.bits.div_ceil(8)), sign.shared_bytes(dim)),
+            Self::Int4 => (dim.div_ceil(2), 2 * 4 * dim),
+            Self::Opq { bytes } => (u64::from(*bytes), 256 * 4 * dim + 4 * dim * dim),
+            Self::Pq4fs { bytes } => (u64::from(*bytes), 16 * 4 * dim),
+            // The bits, the two factors; the rotation, the mean.
+            Self::Rabitq => (dim.div_ceil(8) + 8, 4 * dim * dim + 4 * dim),
+        };
+        Footprint { bytes_per_vector, shared_bytes }
+    }
+
+    /// Of the shared bytes, those that the index file holds: what is made again from a seed is not stored.
+    pub fn stored_shared_bytes(&self, dim: u32) -> u64 {
+        match self.as_sign() {
+            Some(sign) => sign.stored_bytes(u64::from(dim)),
+            None => self.footprint(dim).shared_bytes,
+        }
+    }
+
+    /// The codec by which vectors are stored for this one: codecs that differ in how queries are scored share an index.
+    pub fn stored(&self) -> Self {
+        match *self {
+            Self::Sign(sign) => Self::binary(Sign { scoring: Scoring::Symmetric, ..sign }),
+            other => other,
+        }
+    }
+
+    /// The fewest documents that it can be learnt from; Faiss refuses fewer points than centroids.
+    pub fn least_documents(&self) -> u64 {
+        match self {
+            Self::Float32 | Self::Binary { .. } => 0,
+            Self::Sign(sign) => u64::from(sign.centre != Centre::None),
+            Self::Int8 | Self::Int4 | Self::Rabitq => 1,
+            Self::Pq4fs { .. } => 16,
+            Self::Pq { .. } | Self::Opq { .. } => 256,
+        }
+    }
+
+    /// Whether codes estimate angles, whatever the lengths of the vectors; the other codecs estimate inner products.
+    pub fn is_angular(&self) -> bool {
+        self.as_sign().is_some()
+    }
+
+    /// Why this codec cannot be used with vectors of `dim` dimensions, or `None` where it can.
+    pub fn unfit(&self, dim: u32) -> Option<String> {
+        let divides = |family: &str, parts: u32, what: &str| {
+            let unfit =
+                || format!("{family} needs a dimension that its {what} divide: {dim} is not a multiple of {parts}");
+            (!dim.is_multiple_of(parts)).then(unfit)
+        };
+        match self {
+            Self::Pq { bytes } => divides("pq", *bytes, "bytes"),
+            Self::Opq { bytes } => divides("opq", *bytes, "bytes"),
+            Self::Pq4fs { bytes } => divides("pq4fs", bytes.saturating_mul(2), "half bytes"),
+            Self::Sign(sign) => sign.unfit(dim),
+            Self::Float32 | Self::Int8 | Self::Int4 | Self::Binary { .. } | Self::Rabitq => None,
+        }
+    }
+
+    /// Whether results of this codec are independent of the numerics profile of the search library. The binary instrument
+    /// and its variants are exact: the same input gives the same codes everywhere.
+    pub fn is_exact(&self) -> bool {
+        self.as_sign().is_some()
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Float32 => f.write_str("float32"),
+            Self::Int8 => f.write_str("int8"),
+            Self::Pq { bytes } => write!(f, "pq/{bytes}"),
+            Self::Binary { bits, .. } => write!(f, "binary/{bits}"),
+            Self::Sign(sign) => write!(f, "binary/{}/{sign}", sign.bits),
+            Self::Int4 => f.write_str("int4"),
+            Self::Opq { bytes } => write!(f, "opq/{bytes}"),
+            Self::Pq4fs { bytes } => write!(f, "pq4fs/{bytes}"),
+            Self::Rabitq => f.write_str("rabitq"),
+        }
+    }
+}
+
+/// A text is not the canonical name of a codec.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "\"{name}\" with seed {seed:?} is not a codec: float32, int8, int4, rabitq, pq/BYTES, opq/BYTES, pq4fs/BYTES without a \
+     seed, binary/BITS with one, binary/BITS/CENTRE+ROTATION[/asymmetric] with one where the rotation is drawn"
+)]
+pub struct NotACodec {
+    /// What was found.
+    pub name: String,
+    /// The seed beside it.
+    pub seed: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sign(centre: Centre, rotation: Rotation, scoring: Scoring, seed: Option<u32>) -> Sign {
+        Sign { bits: 256, centre, rotation, scoring, seed }
+    }
+
+    #[test]
+    fn names_parse_back() {
+        let itq = sign(Centre::Mean, Rotation::Itq, Scoring::Asymmetric, Some(3));
+        let pca = sign(Centre::Median, Rotation::Pca, Scoring::Symmetric, None);
+        let codecs = [
+            Codec::Float32,
+            Codec::Int8,
+            Codec::Int4,
+            Codec::Rabitq,
+            Codec::Pq { bytes: 32 },
+            Codec::Opq { bytes: 32 },
+            Codec::Pq4fs { bytes: 32 },
+            Codec::Binary { bits: 256, seed: 2 },
+            Codec::Sign(itq),
+            Codec::Sign(pca),
+        ];
+        for codec in codecs {
+            assert_eq!(Codec::parse(&codec.name(), codec.seed()).unwrap(), codec);
+        }
+        assert_eq!(Codec::Sign(itq).name(), "binary/256/mean+itq/asymmetric");
+        assert_eq!(Codec::Sign(itq).stored().name(), "binary/256/mean+itq");
+        for (name, seed) in [
+            ("pq/032", None),
+            ("pq", None),
+            ("binary/64", None),
+            ("float32", Some(1)),
+            ("pq/0", None),
+            ("binary/64/mean+itq", None),
+            ("binary/64/mean+pca", Some(0)),
+            ("binary/64/none+gaussian", Some(0)),
+            ("binary/64/mean+itq/symmetric", Some(0)),
+            ("binary/64/mean", Some(0)),
+            ("rabitq/1", None),
+        ] {
+            assert!(Codec::parse(name, seed).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_variant_without_any_variation_is_the_frozen_instrument() {
+        let frozen = sign(Centre::None, Rotation::Gaussian, Scoring::Symmetric, Some(7));
+        assert_eq!(Codec::binary(frozen), Codec::Binary { bits: 256, seed: 7 });
+        let asymmetric = Codec::binary(Sign { scoring: Scoring::Asymmetric, ..frozen });
+        assert_eq!(asymmetric.name(), "binary/256/none+gaussian/asymmetric");
+        assert_eq!(asymmetric.stored(), Codec::Binary { bits: 256, seed: 7 });
+        assert_eq!(Codec::binary(sign(Centre::Mean, Rotation::Pca, Scoring::Symmetric, Some(7))).seed(), None);
+    }
+
+    #[test]
+    fn bytes_are_counted_in_full() {
+        let at = |codec: Codec| (codec.footprint(384).bytes_per_vector, codec.footprint(384).shared_bytes);
+        assert_eq!(at(Codec::Float32), (1536, 0));
+        assert_eq!(at(Codec::Int8), (384, 3072));
+        assert_eq!(at(Codec::Int4), (192, 3072));
+        assert_eq!(at(Codec::Pq { bytes: 32 }), (32, 393_216));
+        assert_eq!(at(Codec::Opq { bytes: 32 }), (32, 393_216 + 589_824));
+        assert_eq!(at(Codec::Pq4fs { bytes: 32 }), (32, 24_576));
+        assert_eq!(at(Codec::Rabitq), (56, 589_824 + 1536));
+        assert_eq!(at(Codec::Binary { bits: 256, seed: 0 }), (32, 786_432));
+        let of = |centre, rotation| Codec::Sign(sign(centre, rotation, Scoring::Symmetric, Some(0)));
+        assert_eq!(at(of(Centre::Mean, Rotation::Gaussian)), (32, 786_432 + 2048));
+        assert_eq!(at(of(Centre::Median, Rotation::None)), (32, 2048));
+        assert_eq!(at(of(Centre::None, Rotation::None)), (32, 0));
+        assert_eq!(of(Centre::Mean, Rotation::Gaussian).stored_shared_bytes(384), 2048);
+        assert_eq!(of(Centre::Mean, Rotation::Itq).stored_shared_bytes(384), 786_432 + 2048);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told() {
+        let unfit = |centre, rotation| Codec::Sign(sign(centre, rotation, Scoring::Symmetric, Some(0))).unfit(128);
+        assert!(unfit(Centre::None, Rotation::Pca).unwrap().starts_with("pca needs centre"));
+        assert!(unfit(Centre::Median, Rotation::Itq).unwrap().starts_with("itq needs centre"));
+        for rotation in [Rotation::None, Rotation::Pca, Rotation::Itq] {
+            assert!(unfit(Centre::Mean, rotation).unwrap().ends_with("256 bits, 128 dimensions"));
+        }
+        assert_eq!(unfit(Centre::Mean, Rotation::Orthonormal), None);
+        assert_eq!(
+            Codec::Pq4fs { bytes: 8 }.unfit(24).unwrap(),
+            "pq4fs needs a dimension that its half bytes divide: 24 is not a multiple of 16"
+        );
+    }
+}

@@ -1,0 +1,118 @@
+"""nDCG@10 on SciFact of codecs as Python's faiss and numpy have them, with the reference vectors of all-MiniLM-L6-v2.
+
+    pip install faiss-cpu numpy safetensors && python vectors/tests/golden/codecs.py ../shared/data
+
+Ties are averaged over. What this printed stands in vectors/tests/scifact.rs. Faiss: the factory strings, metric inner product;
+ITQ by `faiss.ITQMatrix` after `faiss.PCAMatrix`, three starts. numpy: signs of centred vectors under orthonormal rotations,
+principal directions, and at the median of each dimension; the asymmetric score of a Gaussian projection. Five seeds where
+there are seeds: mean, least, greatest.
+"""
+
+import json
+import sys
+
+import faiss
+import numpy as np
+from safetensors.numpy import load_file
+
+data = sys.argv[1]
+vectors = load_file(f"{data}/embeddings/scifact.all-MiniLM-L6-v2.safetensors")
+ids = [json.loads(line)["_id"] for line in open(f"{data}/scifact/corpus.jsonl")]
+rows = {id: row for row, id in enumerate(ids)}
+judged = {}
+for line in list(open(f"{data}/scifact/qrels/test.tsv"))[1:]:
+    query, document, grade = line.split()
+    judged.setdefault(query, {})[rows[document]] = float(grade)
+query_ids = [json.loads(line)["_id"] for line in open(f"{data}/scifact/queries.jsonl")]
+kept = [row for row, id in enumerate(query_ids) if id in judged]
+documents = np.ascontiguousarray(vectors["docs"])
+queries = np.ascontiguousarray(vectors["queries"][kept])
+grades = [judged[query_ids[row]] for row in kept]
+
+
+def ndcg(scores):
+    """Mean nDCG@10 of `scores` (queries × documents), the expected value over the orders of ties."""
+    discount = 1 / np.log2(np.arange(10) + 2)
+    total = 0.0
+    for row, gains in zip(scores, grades):
+        gain = np.zeros(len(row))
+        for document, grade in gains.items():
+            gain[document] = grade
+        order = np.argsort(-row, kind="stable")
+        dcg, first = 0.0, 0
+        while first < 10:
+            tied = order[first:][row[order[first:]] == row[order[first]]]
+            ranks = np.arange(first, min(first + len(tied), 10))
+            dcg += gain[tied].mean() * discount[ranks].sum()
+            first += len(tied)
+        ideal = np.sort(gain)[::-1][:10]
+        total += dcg / (ideal * discount).sum()
+    return total / len(grades)
+
+
+def show(name, values):
+    print(f"{name:<40} {np.mean(values):.4f}  {min(values):.4f} {max(values):.4f}", flush=True)
+
+
+def by_faiss(description):
+    index = faiss.index_factory(documents.shape[1], description, faiss.METRIC_INNER_PRODUCT)
+    index.train(documents)
+    index.add(documents)
+    scores = np.full((len(queries), len(documents)), -np.inf, dtype=np.float32)
+    found, at = index.search(queries, len(documents))
+    np.put_along_axis(scores, at, found, axis=1)
+    return ndcg(scores)
+
+
+def hamming(code, queries_code):
+    a, b = code.astype(np.float32), queries_code.astype(np.float32)
+    return -(b @ (1 - a).T + (1 - b) @ a.T)
+
+
+def signs(project):
+    return hamming(project(documents) >= 0, project(queries) >= 0)
+
+
+mean = documents.mean(axis=0)
+dim = documents.shape[1]
+
+
+def orthonormal(bits, seed):
+    basis, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((dim, dim)))
+    return ndcg(signs(lambda x: (x - mean) @ basis[:, :bits]))
+
+
+def pca(bits):
+    _, basis = np.linalg.eigh(np.cov((documents - mean).T))
+    return ndcg(signs(lambda x: (x - mean) @ basis[:, ::-1][:, :bits]))
+
+
+def itq(bits, seed):
+    reduce = faiss.PCAMatrix(dim, bits)
+    reduce.train(documents)
+    rotate = faiss.ITQMatrix(bits)
+    rotate.seed = seed
+    rotate.train(reduce.apply(documents))
+    return ndcg(signs(lambda x: rotate.apply(reduce.apply(x))))
+
+
+def median(bits):
+    threshold = np.median(documents[:, :bits], axis=0)
+    return ndcg(signs(lambda x: x[:, :bits] - threshold))
+
+
+def asymmetric(bits, seed):
+    weights = np.random.default_rng(seed).standard_normal((dim, bits))
+    return ndcg((queries @ weights) @ np.where(documents @ weights >= 0, 1, -1).T)
+
+
+for description in ["SQ4", "RR384,RaBitQ", "PQ16x4fs", "PQ32x4fs", "PQ64x4fs"]:
+    show(description, [by_faiss(description)])
+for bits in [64, 128, 256]:
+    show(f"orthonormal {bits}", [orthonormal(bits, seed) for seed in range(5)])
+    show(f"pca {bits}", [pca(bits)])
+    show(f"itq {bits}", [itq(bits, seed) for seed in range(5)])
+    show(f"median {bits}", [median(bits)])
+    show(f"asymmetric {bits}", [asymmetric(bits, seed) for seed in range(5)])
+for description in ["OPQ8,PQ8np", "OPQ32,PQ32np"]:  # minutes
+    show(description, [by_faiss(description)])
