@@ -67,6 +67,13 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Says on standard error why a table lacks results that are there.
+pub(crate) fn withheld(table: &Table) {
+    for missed in &table.missed {
+        eprintln!("note: {missed} ({} in all)", count(table.withheld, "cell", "cells"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,12 +87,5 @@ mod tests {
         assert_eq!(seconds(7500.0), "2 h 5 min");
         let rows = [vec!["codec".to_owned(), "bytes".to_owned()], vec!["pq/8".to_owned(), "8".to_owned()]];
         assert_eq!(columns(&rows), "codec  bytes\npq/8       8\n");
-    }
-}
-
-/// Says on standard error why a table lacks results that are there.
-pub(crate) fn withheld(table: &Table) {
-    for missed in &table.missed {
-        eprintln!("note: {missed} ({} in all)", count(table.withheld, "cell", "cells"));
     }
 }

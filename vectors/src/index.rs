@@ -109,7 +109,7 @@ impl Index {
     /// Writes the index file; what stood at `path` is replaced. Equal indexes give equal bytes.
     pub fn save(&self, path: &Path) -> Result<(), VectorError> {
         match &self.stored {
-            Stored::Binary(signs, codes) => write_codes(self.codec, signs, codes, self.dim, path)?,
+            Stored::Binary(signs, codes) => write_codes(self.codec, (signs, codes), self.dim, path)?,
             Stored::Faiss(index) => index.write(path)?,
         }
         self.check_file(path)
@@ -127,7 +127,7 @@ impl Index {
         }
         queries.check_finite()?;
         match &self.stored {
-            Stored::Binary(signs, codes) => signs.search(codes, queries, depth, stop),
+            Stored::Binary(signs, codes) => signs.search(codes, (queries, depth), stop),
             Stored::Faiss(index) => index.search(queries, depth, stop),
         }
     }
@@ -240,7 +240,7 @@ fn check_kind(codec: Codec, path: &Path) -> Result<(), VectorError> {
     Err(VectorError::Format { path: path.to_owned(), codec, reason })
 }
 
-fn write_codes(codec: Codec, signs: &Signs, codes: &Codes, dim: usize, path: &Path) -> Result<(), VectorError> {
+fn write_codes(codec: Codec, (signs, codes): (&Signs, &Codes), dim: usize, path: &Path) -> Result<(), VectorError> {
     let file = |source| VectorError::File { action: "write", path: path.to_owned(), source };
     let [weights, thresholds] = [signs.weights(), signs.thresholds()].map(|numbers| {
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();

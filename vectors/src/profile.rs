@@ -38,6 +38,9 @@ fn self_test(hasher: &mut Hasher) -> Result<(), VectorError> {
         (Codec::Float32, 70, 101),
         (Codec::Int8, 70, 384),
         (Codec::Int8, 70, 101),
+        (Codec::Int4, 70, 384),
+        (Codec::Rabitq, 70, 64),
+        (Codec::Pq4fs { bytes: 1 }, 700, 16),
         (Codec::Pq { bytes: 1 }, 9984, 16),
     ] {
         let index = build(codec, sample(rows, dim, 1), &|| false)?;

@@ -17,8 +17,7 @@ const ROUNDS: usize = 50;
 /// The rotation for `vectors` (rows of `bits` numbers), `bits × bits`, to be multiplied from the right.
 pub(super) fn rotation(
     kernels: Kernels,
-    vectors: &[f64],
-    bits: usize,
+    (vectors, bits): (&[f64], usize),
     seed: u32,
     stop: &dyn Fn() -> bool,
 ) -> Result<Vec<f64>, VectorError> {
@@ -100,7 +99,7 @@ mod tests {
             let rotated = product(kernels, &vectors, &columns, bits);
             rotated.iter().map(|x| (x.abs() - 1.0) * (x.abs() - 1.0)).sum::<f64>()
         };
-        let found = rotation(kernels, &vectors, bits, 0, &|| false).unwrap();
+        let found = rotation(kernels, (&vectors, bits), 0, &|| false).unwrap();
         let mut gaussians = Gaussians::new(0, 8);
         let mut start: Vec<f64> = (0..bits * bits).map(|_| gaussians.draw()).collect();
         orthonormalise(&mut start, bits);

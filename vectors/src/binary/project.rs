@@ -51,7 +51,7 @@ impl Projection {
         stop: &dyn Fn() -> bool,
     ) -> Result<Codes, VectorError> {
         let mut data = vec![0; vectors.rows * self.bytes()];
-        self.each(kernels, vectors, stop, |row, byte, projected| {
+        self.each((kernels, vectors), stop, |row, byte, projected| {
             let thresholds = &self.thresholds[byte * LANES..][..LANES];
             let signs = projected.iter().zip(thresholds).rev();
             data[row * self.bytes() + byte] =
@@ -70,7 +70,7 @@ impl Projection {
     ) -> Result<Vec<f64>, VectorError> {
         let bits = self.thresholds.len();
         let mut data = vec![0.0; vectors.rows * bits];
-        self.each(kernels, vectors, stop, |row, byte, projected| {
+        self.each((kernels, vectors), stop, |row, byte, projected| {
             let thresholds = &self.thresholds[byte * LANES..][..LANES];
             let out = &mut data[row * bits + byte * LANES..][..LANES];
             for (out, (projected, threshold)) in out.iter_mut().zip(projected.iter().zip(thresholds)) {
@@ -83,8 +83,7 @@ impl Projection {
     /// Hands over the projections of every vector, eight at a time.
     fn each(
         &self,
-        kernels: Kernels,
-        vectors: &Matrix,
+        (kernels, vectors): (Kernels, &Matrix),
         stop: &dyn Fn() -> bool,
         mut take: impl FnMut(usize, usize, &[f64; LANES]),
     ) -> Result<(), VectorError> {

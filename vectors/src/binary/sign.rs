@@ -131,8 +131,7 @@ impl Signs {
     pub(crate) fn search(
         &self,
         codes: &Codes,
-        queries: &Matrix,
-        depth: usize,
+        (queries, depth): (&Matrix, usize),
         stop: &dyn Fn() -> bool,
     ) -> Result<Hits, VectorError> {
         match self.sign.scoring {
@@ -222,7 +221,7 @@ impl Sample<'_> {
         let panels = Panels::new(bits, dim, |row, d| directions[row * dim + d]);
         let mut reduced = Vec::new();
         self.each(MOST_ITQ, |chunk| reduced.extend(product(self.kernels, &about(mean, chunk), &panels, bits)))?;
-        let rotation = itq::rotation(self.kernels, &reduced, bits, sign.seed.unwrap_or_default(), self.stop)?;
+        let rotation = itq::rotation(self.kernels, (&reduced, bits), sign.seed.unwrap_or_default(), self.stop)?;
         // Bit i looks along the directions weighted by column i.
         let transposed: Vec<f64> = (0..bits * bits).map(|at| rotation[at % bits * bits + at / bits]).collect();
         let directions = Panels::new(dim, bits, |d, row| directions[row * dim + d]);

@@ -50,8 +50,8 @@ fn three_diagonals(matrix: &mut [f64], vectors: &mut [f64], n: usize) -> (Vec<f6
         let squares = (from..n).fold(0.0, |sum, i| sum + (column(i) / scale) * (column(i) / scale));
         let length = scale * squares.sqrt();
         let head = if column(from) > 0.0 { -length } else { length };
-        for i in from..n {
-            reflector[i] = column(i);
+        for (i, x) in (from..n).zip(&mut reflector[from..]) {
+            *x = column(i);
         }
         reflector[from] -= head;
         let norm = (from..n).fold(0.0, |sum, i| sum + (reflector[i] / scale) * (reflector[i] / scale)).sqrt() * scale;

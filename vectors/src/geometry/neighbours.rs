@@ -47,7 +47,7 @@ impl Points {
 
     /// The nearest others of each point.
     pub(super) fn nearest(&self, kernels: Kernels, stop: &dyn Fn() -> bool) -> Result<Nearest, VectorError> {
-        self.search(kernels, &self.rows, |row| Some(row), stop)
+        self.search(kernels, (&self.rows, Some), stop)
     }
 
     /// The nearest points of each of other rows.
@@ -57,15 +57,14 @@ impl Points {
         rows: &[f64],
         stop: &dyn Fn() -> bool,
     ) -> Result<Nearest, VectorError> {
-        self.search(kernels, rows, |_| None, stop)
+        self.search(kernels, (rows, |_| None), stop)
     }
 
     /// `own`: the point that a row is itself.
     fn search(
         &self,
         kernels: Kernels,
-        rows: &[f64],
-        own: impl Fn(usize) -> Option<usize>,
+        (rows, own): (&[f64], impl Fn(usize) -> Option<usize>),
         stop: &dyn Fn() -> bool,
     ) -> Result<Nearest, VectorError> {
         let (n, dim) = (self.len(), self.dim);
