@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use bitsweep_proto::Measure;
 use bitsweep_proto::cell::Axis;
-use bitsweep_proto::{Cell, Codec, Measure};
-use bitsweep_report::Missed;
 use bitsweep_report::compare::{self, Comparison, Measured, PerQuery, Sampling, Selector, Settings, Verdict};
 use serde_json::Value;
 
@@ -101,13 +100,8 @@ async fn measured(found: &Found, (text, selector): (&str, &Selector)) -> Result<
         return Err(Failure::wrong(format!("\"{text}\" fits no cell of {}; its codecs: {codecs}", found.plan.name)));
     }
     let outcomes = found.place.outcomes((&found.id, &found.plan), Which::Measured).await?;
-    let names = |cell: &Cell| (cell.model().to_owned(), cell.dataset().to_owned());
-    let of_cells = |missed: &Missed| {
-        let expected = (missed.expect.model.clone(), missed.expect.dataset.clone());
-        let is_compressed = |cell: &Cell| cell.codec().is_ok_and(|codec| codec != Codec::Float32);
-        cells.iter().any(|planned| names(&planned.cell) == expected && is_compressed(&planned.cell))
-    };
-    if let Some(missed) = bitsweep_report::missed(&found.plan, &outcomes).into_iter().find(of_cells) {
+    let missed = bitsweep_report::missed(&found.plan, &outcomes);
+    if let Some(missed) = missed.iter().find(|missed| cells.iter().any(|planned| missed.withholds(&planned.cell))) {
         return Err(Failure::wrong(missed.to_string()));
     }
     let (mut read, mut missing) = (Vec::new(), 0);

@@ -96,7 +96,13 @@ async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
     let mut missing = 0;
     // Ids of documents and queries, read once for each dataset.
     let mut ids: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
-    for planned in found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval()) {
+    let outcomes = found.place.outcomes((&found.id, &found.plan), Which::Measured).await?;
+    let missed = bitsweep_report::missed(&found.plan, &outcomes);
+    for missed in &missed {
+        eprintln!("note: {missed}");
+    }
+    let retrieval = found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval());
+    for planned in retrieval.filter(|planned| !missed.iter().any(|missed| missed.withholds(&planned.cell))) {
         let Some(run) = run_of(found, planned).await? else {
             missing += 1;
             continue;

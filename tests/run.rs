@@ -116,6 +116,8 @@ fn results_are_withheld_where_float32_misses_what_is_known() {
     let table = bench.table();
     assert_eq!(table.lines().count(), 1 + 5, "{table}");
     assert!(table.lines().skip(1).all(|line| line.contains(",float32,")));
+    bench.ok(&["export", "sweep.yaml", "--format", "trec", "--out", "trec"]);
+    assert_eq!(files(&bench.path("trec")).len(), 2, "one run, one file of judgements");
     let asked = ["compare", "codec=int8", "codec=pq/8", "sweep.yaml"];
     let refused = bench.command(&asked).output().unwrap();
     assert!(!refused.status.success() && text(&refused.stderr).contains("withheld"), "{}", text(&refused.stderr));

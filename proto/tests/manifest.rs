@@ -3,6 +3,7 @@
 //!
 //! `BITSWEEP_UPDATE=1 cargo test -p bitsweep-proto` writes the expected files again; read the difference.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -302,4 +303,17 @@ proptest! {
         );
         prop_assert_eq!(manifest::read(&text_of(&quoted), "x").is_ok(), text.parse::<Measure>().is_ok());
     }
+}
+
+/// The id of a sweep is a hash over this: what a manifest does not say may not appear in it, or every sweep there is would get
+/// another id.
+#[test]
+fn what_is_not_said_is_not_written() {
+    let written = serde_json::to_string(&good(EXAMPLE)).unwrap();
+    let codecs = r#""codecs":["float32","int8",{"binary":{"bits":[64,128,256,512],"seeds":[0,1,2]}},{"pq":{"bytes":[8,16,32,64]}}]"#;
+    assert!(written.contains(codecs), "{written}");
+    let said: serde_json::Value = serde_json::from_str(&written).unwrap();
+    let keys: Vec<&str> = said.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = ["sweep", "seed", "models", "datasets", "codecs", "measures", "exclude", "include", "tiers"];
+    assert_eq!(BTreeSet::from_iter(keys), BTreeSet::from_iter(expected));
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bitsweep_proto::manifest::Expect;
-use bitsweep_proto::{Codec, Plan};
+use bitsweep_proto::{Cell, Codec, Plan};
 
 use crate::Outcomes;
 
@@ -14,6 +14,14 @@ pub struct Missed {
     pub expect: Expect,
     /// What float32 gives; `None`: not known yet.
     pub found: Option<f64>,
+}
+
+impl Missed {
+    /// Whether the results of `cell` are withheld for it.
+    pub fn withholds(&self, cell: &Cell) -> bool {
+        (cell.model(), cell.dataset()) == (&self.expect.model, &self.expect.dataset)
+            && cell.codec().is_ok_and(|codec| codec != Codec::Float32)
+    }
 }
 
 impl fmt::Display for Missed {

@@ -175,10 +175,7 @@ impl Table {
             let no_dataset = || ReportError::NoDataset { cell: cell.clone(), dataset: cell.dataset().to_owned() };
             let documents = dataset.ok_or_else(no_dataset)?.counts.documents;
             let codec = cell.codec().map_err(|source| ReportError::NoCodec { cell: cell.clone(), source })?;
-            let is_missed = |missed: &Missed| {
-                (missed.expect.model.as_str(), missed.expect.dataset.as_str()) == (cell.model(), cell.dataset())
-            };
-            if codec != Codec::Float32 && table.missed.iter().any(is_missed) {
+            if table.missed.iter().any(|missed| missed.withholds(cell)) {
                 table.withheld += 1;
                 continue;
             }

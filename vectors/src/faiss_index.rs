@@ -27,7 +27,11 @@ use crate::threads;
 /// How many more than wanted are fetched at first, to see where the tied group ends.
 const MARGIN: usize = 16;
 
-pub(crate) struct FaissIndex(IndexImpl);
+pub(crate) struct FaissIndex {
+    index: IndexImpl,
+    /// Whether a search leaves out what has the least score there can be: a fast scan does.
+    leaves_out: bool,
+}
 
 /// What must be done before any call.
 fn ready() -> Result<(), VectorError> {
@@ -46,7 +50,7 @@ impl FaissIndex {
         ready()?;
         // Shapes are checked to fit Faiss' int.
         let index = faiss::FlatIndex::new_ip(documents.dim as u32).map_err(failed("make a flat index"))?;
-        Self(index.upcast()).filled_with(documents)
+        Self { index: index.upcast(), leaves_out: false }.filled_with(documents)
     }
 
     /// An index of Faiss' factory, with the metric inner product, trained on the documents and holding them.
@@ -55,12 +59,12 @@ impl FaissIndex {
         let mut index = index_factory(documents.dim as u32, description, MetricType::InnerProduct)
             .map_err(failed("make an index"))?;
         index.train(&documents.data).map_err(failed("train an index"))?;
-        Self(index).filled_with(documents)
+        Self { index, leaves_out: description.ends_with("fs") }.filled_with(documents)
     }
 
     fn filled_with(mut self, documents: &Matrix) -> Result<Self, VectorError> {
         if documents.rows > 0 {
-            self.0.add(&documents.data).map_err(failed("add documents to an index"))?;
+            self.index.add(&documents.data).map_err(failed("add documents to an index"))?;
         }
         Ok(self)
     }
@@ -79,23 +83,23 @@ impl FaissIndex {
         if u32::try_from(index.ntotal()).is_err() {
             return Err(wrong(format!("it has {} documents, at most 2^32 - 1 are allowed", index.ntotal())));
         }
-        Ok(Self(index))
+        Ok(Self { index, leaves_out: matches!(codec, Codec::Pq4fs { .. }) })
     }
 
     /// Writes the index file.
     pub(crate) fn write(&self, path: &Path) -> Result<(), VectorError> {
-        write_index(&self.0, utf8(path, "write")?).map_err(failed("write an index file"))
+        write_index(&self.index, utf8(path, "write")?).map_err(failed("write an index file"))
     }
 
     pub(crate) fn rows(&self) -> usize {
-        self.0.ntotal() as usize
+        self.index.ntotal() as usize
     }
 
     /// Bytes of one stored vector, as Faiss counts them.
     pub(crate) fn code_bytes(&self) -> Result<usize, VectorError> {
         let mut bytes = 0;
         // SAFETY: the index lives as long as `self`; the number is written before the call returns.
-        let code = unsafe { faiss_sys::faiss_Index_sa_code_size(self.0.inner_ptr(), &mut bytes) };
+        let code = unsafe { faiss_sys::faiss_Index_sa_code_size(self.index.inner_ptr(), &mut bytes) };
         if code == 0 { Ok(bytes) } else { Err(native("measure an index")) }
     }
 
@@ -126,10 +130,14 @@ impl FaissIndex {
         let mut fetch = depth.saturating_add(MARGIN).min(rows);
         loop {
             let mut found = self.fetch(vector, fetch)?;
-            if found.iter().any(|(score, _)| !score.is_finite()) {
+            if found.iter().any(|(score, _)| !score.is_finite()) || found.len() < fetch && !self.leaves_out {
                 return Err(VectorError::Overflow { query });
             }
             found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            if found.len() < fetch {
+                self.add_left_out(&mut found);
+                fetch = rows;
+            }
             let cut = found[depth - 1].0;
             if fetch == rows || found[fetch - 1].0 < cut {
                 found.truncate(found.partition_point(|(score, _)| *score >= cut));
@@ -139,7 +147,16 @@ impl FaissIndex {
         }
     }
 
-    /// The best `count` (at most all) scores with their documents, in any order; NaN where Faiss found fewer.
+    /// Adds the documents that a fast scan left out: in every sub-space they have the least part that there is, so they tie
+    /// with one another below all that were found.
+    fn add_left_out(&self, found: &mut Vec<(f32, u32)>) {
+        let score = found.last().map_or(0.0, |(least, _)| least.next_down());
+        let mut is_found = vec![false; self.rows()];
+        found.iter().for_each(|(_, document)| is_found[*document as usize] = true);
+        found.extend((0..).zip(is_found).filter(|(_, is_found)| !is_found).map(|(document, _)| (score, document)));
+    }
+
+    /// The best `count` (at most all) scores with their documents, in any order; fewer where Faiss found fewer.
     fn fetch(&self, vector: &[f32], count: usize) -> Result<Vec<(f32, u32)>, VectorError> {
         let mut scores = vec![0f32; count];
         let mut documents = vec![-1i64; count];
@@ -147,17 +164,14 @@ impl FaissIndex {
         // values, and searching does not change an index on the CPU.
         let code = unsafe {
             let (scores, documents) = (scores.as_mut_ptr(), documents.as_mut_ptr());
-            faiss_sys::faiss_Index_search(self.0.inner_ptr(), 1, vector.as_ptr(), count as i64, scores, documents)
+            faiss_sys::faiss_Index_search(self.index.inner_ptr(), 1, vector.as_ptr(), count as i64, scores, documents)
         };
         if code != 0 {
             return Err(native("search an index"));
         }
         // `+ 0.0` makes -0.0 into 0.0, so that equal scores have equal bits.
-        let pair = |(score, document): (f32, i64)| match u32::try_from(document) {
-            Ok(document) => (score + 0.0, document),
-            Err(_) => (f32::NAN, 0),
-        };
-        Ok(scores.into_iter().zip(documents).map(pair).collect())
+        let pair = |(score, document): (f32, i64)| Some((score + 0.0, u32::try_from(document).ok()?));
+        Ok(scores.into_iter().zip(documents).filter_map(pair).collect())
     }
 }
 

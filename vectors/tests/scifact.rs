@@ -20,6 +20,7 @@ fn quality_is_that_of_the_reference() {
     for (codec, expected, tolerance) in [
         (named("int4"), 0.6399, 0.0005),
         (named("rabitq"), 0.6041, 0.01),
+        (named("opq/8"), 0.4406, 0.01),
         (named("pq4fs/8"), 0.2982, 0.003),
         (named("binary/64/mean+pca"), 0.3345, 0.0005),
         (named("binary/64/median+none"), 0.2458, 0.0005),

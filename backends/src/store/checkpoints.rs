@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// Drops the checkpoints of a job whose outcome of `generation` was committed. Their blobs stay: they may be its
-    /// artifact. Drops nothing once that generation is revoked: by then they are the next generation's, whose checkpoints
+    /// artifact. Looks first whether that generation is revoked: by then they are the next generation's, whose checkpoints
     /// have the same names.
     pub async fn drop_checkpoints(&self, key: JobKey, generation: u32) -> Result<(), BackendError> {
         let names = self.objects.names(&layout::of_job(CHECKPOINTS, key)).await?;

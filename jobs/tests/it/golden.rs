@@ -6,7 +6,7 @@
 use std::fs;
 
 use crate::fixture::{DIM, Fixture, written};
-use bitsweep_proto::job::{Compress, MeasureSpec, Noop, Retrieve, Spec};
+use bitsweep_proto::job::{Compress, GeometrySpec, MeasureSpec, Noop, Retrieve, Spec};
 use bitsweep_proto::wire::{Done, InputFile, ProducedFile};
 use bitsweep_proto::{Codec, Digest};
 
@@ -15,6 +15,9 @@ const CODEC: Codec = Codec::Binary { bits: 64, seed: 7 };
 /// Everything that a job made, files by their bytes.
 fn digest(done: &Done) -> String {
     let mut text = serde_json::to_string(&(&done.measures, &done.facts)).unwrap();
+    if !done.values.is_empty() {
+        text += &serde_json::to_string(&done.values).unwrap();
+    }
     for (name, file) in &done.files {
         let ProducedFile::Written(path) = file else { panic!("a written file was expected") };
         text += &format!("\n{name} {}", Digest::of(&fs::read(path).unwrap()));
@@ -56,5 +59,55 @@ fn exact_kinds_give_the_same_bytes() {
         ("noop", 1, "5eed25f9aa1c68139fe47d7ea93769c16d4ddd46c01693921e0b40d9aaa39beb"),
     ]
     .map(|(kind, version, digest)| (kind, version, digest.to_owned()));
+    assert_eq!(found, expected);
+}
+
+/// What is learnt is exact too.
+#[test]
+fn learnt_codes_and_geometries_are_the_same_bytes() {
+    let mut fixture = Fixture::new();
+    let dim = DIM as u32;
+    let mut found = Vec::new();
+    for name in
+        ["binary/16/mean+itq/asymmetric", "binary/16/mean+pca", "binary/64/median+orthonormal", "binary/8/mean+none"]
+    {
+        let codec = Codec::parse(name, None).or_else(|_| Codec::parse(name, Some(7))).unwrap();
+        let documents = fixture.documents();
+        let compressed = fixture.done(Spec::Compress(Compress { codec: codec.stored(), dim }), documents);
+        let mut inputs = fixture.searchers();
+        inputs.push(InputFile { name: "index".into(), item: "index".into(), path: written(&compressed, "index") });
+        let retrieve = Spec::Retrieve(Retrieve { codec, dim, depth: 20, ignore_identical_ids: true });
+        let retrieved = fixture.done(retrieve, inputs);
+        found.push((name, digest(&compressed), digest(&retrieved)));
+    }
+    let mut inputs = fixture.documents();
+    inputs.extend(fixture.searchers().into_iter().filter(|input| input.name == "queries"));
+    let geometry = Spec::Geometry(GeometrySpec { dim });
+    assert_eq!(geometry.code_version(), 1);
+    found.push(("geometry", digest(&fixture.done(geometry, inputs)), String::new()));
+    let expected = [
+        (
+            "binary/16/mean+itq/asymmetric",
+            "0df3289614956644863bac0c171764a57c913d4479ea1f0f17479d81dbd26b4a",
+            "8e7673ab6aeaeb9613f56c36a93834b4fa3424561dee41dce909038f357e1557",
+        ),
+        (
+            "binary/16/mean+pca",
+            "31f6af48816266cec60fd539f9ae6b9e33998bc73314463c5ab3908241b5dcca",
+            "e40f82d0eedd57d06222f82fb434d23b7960e793bf23f6147c71271b0912151c",
+        ),
+        (
+            "binary/64/median+orthonormal",
+            "51387fb23c5737408490fd320e951e95d82681f83673175192e42d2c4ebac0ee",
+            "86ccc51d6b2c9ba0663e4bdca540fbc2a96edd4fba72c30cc57e640bae562402",
+        ),
+        (
+            "binary/8/mean+none",
+            "a0c9e7beaa33dba39d356d33239ad886d4f19813924cfc4044f29becca139ad1",
+            "a5781033d3ce7f6c9ba2aa19a45bd508621fe2495780a2470a0bbb609b224f06",
+        ),
+        ("geometry", "8ebf70ad148d21cc08786069f6780475c2d4e8a278b19d59716e8b5fdff0b1a4", ""),
+    ]
+    .map(|(name, first, second)| (name, first.to_owned(), second.to_owned()));
     assert_eq!(found, expected);
 }

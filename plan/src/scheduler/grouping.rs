@@ -86,7 +86,8 @@ fn marked(plan: &Plan, cells: impl Fn(usize) -> bool) -> Vec<bool> {
 /// For each job the first budget whose configurations leave it out; `None` where no budget counts configurations.
 fn left_out(plan: &Plan, budgets: &[Budget]) -> Option<Vec<Option<u32>>> {
     budgets.iter().any(|budget| budget.configurations.is_some()).then_some(())?;
-    let mut order: Vec<usize> = (0..plan.cells.len()).collect();
+    // A geometry explains configurations; it is none.
+    let mut order: Vec<usize> = (0..plan.cells.len()).filter(|cell| plan.cells[*cell].cell.is_retrieval()).collect();
     order.sort_by_key(|cell| plan.cells[*cell].tier);
     let mut beyond: Vec<Option<u32>> = vec![None; plan.cells.len()];
     for (place, budget) in (0_u32..).zip(budgets) {

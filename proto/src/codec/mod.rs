@@ -159,10 +159,13 @@ impl Codec {
         }
     }
 
-    /// The fewest documents that it can be learnt from; Faiss refuses fewer points than centroids.
+    /// The fewest documents that it can be learnt from: Faiss refuses fewer points than centroids, and directions without
+    /// variance would be noise.
     pub fn least_documents(&self) -> u64 {
         match self {
             Self::Float32 | Self::Binary { .. } => 0,
+            // So many documents span one direction less.
+            Self::Sign(sign) if sign.rotation.is_learnt() => u64::from(sign.bits) + 1,
             Self::Sign(sign) => u64::from(sign.centre != Centre::None),
             Self::Int8 | Self::Int4 | Self::Rabitq => 1,
             Self::Pq4fs { .. } => 16,

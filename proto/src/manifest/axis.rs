@@ -21,6 +21,13 @@ impl<T> OneOrMany<T> {
     }
 }
 
+impl<T: Default + PartialEq> OneOrMany<T> {
+    /// Whether it is what is meant where nothing is said: then it is not written, so that the ids of sweeps do not change.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The default value alone.
 impl<T: Default> Default for OneOrMany<T> {
     fn default() -> Self {
@@ -93,14 +100,14 @@ pub struct BinaryAxis {
     #[serde(default)]
     pub seeds: Seeds,
     /// Where the thresholds lie: at 0, at the mean document, at the median of each bit.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "OneOrMany::is_default")]
     pub centre: OneOrMany<Centre>,
     /// What is projected on: the first dimensions (`none`), normal numbers, those made orthonormal, directions of greatest
     /// variance (`pca`; needs `centre: mean` or `median`), those rotated (`itq`; needs `centre: mean`).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "OneOrMany::is_default")]
     pub rotation: OneOrMany<Rotation>,
     /// How a query meets a code: by Hamming distance (`symmetric`), or uncoded (`asymmetric`).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "OneOrMany::is_default")]
     pub scoring: OneOrMany<Scoring>,
 }
 

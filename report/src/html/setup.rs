@@ -175,7 +175,7 @@ fn definition(codec: Codec) -> Vec<String> {
             "a bit a dimension of the centred vector after a random rotation, and two float32 (Faiss RaBitQ)",
             "float32, centred and rotated",
             "an estimate of the inner product",
-            "centre: the corpus; the rotation is drawn from Faiss's fixed seed",
+            "centre: the corpus; the rotation is drawn once, from Faiss's fixed seed; the spread over rotations is not measured",
         ],
         Codec::Binary { .. } | Codec::Sign(_) => return codec.as_sign().map(binary).unwrap_or_default(),
     };

@@ -7,7 +7,7 @@
 //! **Rotation** `w`: `none`: `w[i]` is the unit vector of dimension `i`. `gaussian`: as frozen, of the same seed.
 //! `orthonormal`: the Gaussian rows in blocks of `dim`, in each block made orthonormal by Gram and Schmidt, twice (a last
 //! block may be shorter). `pca`: the eigenvectors of the covariance with the greatest eigenvalues. `itq`: those, rotated, see
-//! [`itq`](super::itq).
+//! `vectors/src/binary/itq.rs`.
 //!
 //! **Thresholds** `t`: `none`: 0. `mean`: `dot(m, w[i])` with the mean `m` of the normalised documents. `median`: the
 //! median of `dot(y, w[i])` over the documents; of an even number, the mean of the two in the middle. Equal values on the

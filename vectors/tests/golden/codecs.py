@@ -3,7 +3,7 @@
     pip install faiss-cpu numpy safetensors && python vectors/tests/golden/codecs.py ../shared/data
 
 Ties are averaged over. What this printed stands in vectors/tests/scifact.rs. Faiss: the factory strings, metric inner product;
-ITQ by `faiss.ITQMatrix` after `faiss.PCAMatrix`, three starts. numpy: signs of centred vectors under orthonormal rotations,
+ITQ by `faiss.ITQMatrix` after `faiss.PCAMatrix`. numpy: signs of centred vectors under orthonormal rotations,
 principal directions, and at the median of each dimension; the asymmetric score of a Gaussian projection. Five seeds where
 there are seeds: mean, least, greatest.
 """
