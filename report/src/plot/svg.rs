@@ -209,7 +209,7 @@ impl Legend {
     }
 
     fn width(series: Series) -> i32 {
-        60 + 10 * series.to_string().len() as i32
+        60 + 12 * series.to_string().len() as i32
     }
 
     fn draw(&self, area: &Area<'_>) -> Drawn {
