@@ -12,6 +12,7 @@ Examples:
   bitsweep explain 'model=m,dataset=d,codec=pq/8'  why the jobs of a cell run or do not
   bitsweep export sweep.yaml --format parquet --out table.parquet
   bitsweep report sweep.yaml --out report.html
+  bitsweep advise --docs 10M --memory 8GB --measure Recall@10 --at-least 0.7 sweep.yaml
 
 The same on many machines, with a coordinator (BITSWEEP_TO in place of --to, the token in BITSWEEP_TOKEN):
   bitsweep submit sweep.yaml --to http://HOST:8700 --watch
@@ -61,12 +62,18 @@ pub(crate) enum Command {
     Retry(RetryArgs),
     /// Continue a sweep at a coordinator that was cancelled, or that a budget holds.
     Resume(ResumeArgs),
-    /// Write the results table, or the runs in TREC format.
+    /// Write the results table, values by query, the runs in TREC format, or a pack of everything.
     Export(ExportArgs),
     /// Write the report: one HTML file, with the plots beside it.
     Report(ReportArgs),
     /// Compare two codecs, cells or sweeps query by query: intervals, tests, the queries that differ most.
     Compare(CompareArgs),
+    /// Say which configurations fit so many documents, so much memory and a wanted quality, cheapest first.
+    Advise(crate::advise::AdviseArgs),
+    /// Ask a finished sweep a question: what two codecs find, side by side.
+    Demo(crate::demo::DemoArgs),
+    /// Evaluate one run as trec_eval, BEIR, MTEB, MS MARCO and ranx would, and say why their values differ.
+    Conventions(ConventionsArgs),
     /// Delete what no plan in the store refers to.
     Gc(GcArgs),
     /// Schedule sweeps for any number of workers, and answer `--to`.
@@ -326,7 +333,7 @@ pub(crate) enum Format {
 /// `bitsweep export`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bitsweep export examples/quickstart.yaml --out table.parquet\n  bitsweep export examples/quickstart.yaml --format csv | cut -d, -f5- | column -s, -t"
+    after_help = "Examples:\n  bitsweep export examples/quickstart.yaml --out table.parquet\n  bitsweep export examples/quickstart.yaml --format csv | cut -d, -f5- | column -s, -t\n  bitsweep export sweep.yaml --per-query --out per_query.parquet\n  bitsweep export sweep.yaml --pack sweep-pack\n\nThe Python package in python/ reads all of these: bitsweep.read(\"sweep-pack\").results"
 )]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
@@ -334,6 +341,19 @@ pub(crate) struct ExportArgs {
     /// The geometry of embeddings instead of the results, where the manifest says `geometry: true`.
     #[arg(long)]
     pub(crate) geometry: bool,
+    /// The values of every cell and measure query by query instead of their means.
+    #[arg(long, conflicts_with = "geometry")]
+    pub(crate) per_query: bool,
+    /// Write a new folder with all that a reader needs to check and repeat the sweep: manifest, lock, tables, values by
+    /// query, report, plots, checksums, and a README with the commands.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["geometry", "per_query", "format", "out", "json"])]
+    pub(crate) pack: Option<PathBuf>,
+    /// Put the TREC runs and judgements into the pack too.
+    #[arg(long, requires = "pack")]
+    pub(crate) runs: bool,
+    /// Leave report and plots out of the pack: it is small then.
+    #[arg(long, requires = "pack")]
+    pub(crate) no_report: bool,
     /// Form of the output. Default: as the ending of --out says, else csv.
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
@@ -348,12 +368,13 @@ pub(crate) struct ExportArgs {
 /// `bitsweep report`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bitsweep report examples/quickstart.yaml --out report.html\n  bitsweep report sweep.yaml --to http://127.0.0.1:8700"
+    after_help = "Examples:\n  bitsweep report examples/quickstart.yaml --out report.html\n  bitsweep report sweep.yaml --out report.md\n  bitsweep report sweep.yaml --to http://127.0.0.1:8700"
 )]
 pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) sweep: SweepArg,
-    /// The HTML file. Plots go beside it, into a folder of the same name.
+    /// The file: HTML with the plots in it, or by the ending .md Markdown with links to them. Plots go beside it, into a folder of
+    /// the same name.
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     pub(crate) out: PathBuf,
     /// Print the paths written as JSON.
@@ -381,15 +402,27 @@ pub(crate) struct CompareArgs {
     /// Compare by this measure. May be repeated. Default: all that the sweep measures.
     #[arg(long, value_name = "MEASURE")]
     pub(crate) measure: Vec<String>,
-    /// Confidence of the intervals.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
-    pub(crate) level: f64,
-    /// How often the bootstrap and the randomisation test sample.
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    pub(crate) rounds: u32,
-    /// Seed of the sampling.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) sampling: crate::sampling::SamplingArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `bitsweep conventions`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bitsweep conventions sweep.yaml --cell 'model=all-MiniLM-L6-v2,dataset=scifact,codec=binary/64,seed=0'\n  bitsweep conventions --cell binary/64,seed=0 --measure nDCG@10 --measure MRR@10 --json\n\nThe values are those that each tool prints for the files that `bitsweep export --format trec` writes. Their rules, with\nsources: docs/conventions.md."
+)]
+pub(crate) struct ConventionsArgs {
+    #[command(flatten)]
+    pub(crate) sweep: SweepArg,
+    /// A cell as the table names it; part of the name does where it fits one cell only.
+    #[arg(long, value_name = "CELL")]
+    pub(crate) cell: String,
+    /// A measure that looks no deeper than the sweep's. May be repeated. Default: all that the sweep measures, but for Overlap.
+    #[arg(long, value_name = "MEASURE")]
+    pub(crate) measure: Vec<String>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

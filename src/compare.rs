@@ -1,17 +1,17 @@
 //! `bitsweep compare`: two codecs, cells or sweeps query by query.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
-use bitsweep_proto::Measure;
 use bitsweep_proto::cell::Axis;
-use bitsweep_report::compare::{self, Comparison, Measured, PerQuery, Sampling, Selector, Settings, Verdict};
-use serde_json::Value;
+use bitsweep_proto::{Measure, Task};
+use bitsweep_report::compare::{self, Comparison, Measured, Selector, Settings, Verdict};
 
 use crate::cli::{CompareArgs, SweepArg};
 use crate::exit::{Exit, Failure};
+use crate::per_query;
 use crate::place::Which;
 use crate::print::{self, out};
+use crate::queries;
 use crate::sweep::{self, Found};
 
 /// Letters of a query that are shown.
@@ -19,7 +19,7 @@ const SHOWN: usize = 90;
 
 pub(crate) async fn compare(args: CompareArgs) -> Result<Exit, Failure> {
     let (a, b) = (selector(&args.a)?, selector(&args.b)?);
-    let settings = settings(&args)?;
+    let settings = args.sampling.settings()?;
     let found = sweep::find(&args.sweep).await?;
     let other = match &args.with {
         Some(other) => {
@@ -40,7 +40,7 @@ pub(crate) async fn compare(args: CompareArgs) -> Result<Exit, Failure> {
         out(&format!("{:#}\n", serde_json::to_value(&comparisons).expect("plain data has a form in JSON")))?;
         return Ok(Exit::Done);
     }
-    let queries = queries(&found, &comparisons).await?;
+    let queries = moved(&found, &comparisons).await?;
     let mut text = String::new();
     for of_pair in comparisons.chunk_by(|x, y| x.on == y.on) {
         text += &shown(of_pair, settings, &queries);
@@ -67,17 +67,15 @@ fn selector(text: &str) -> Result<Selector, Failure> {
     })
 }
 
-fn settings(args: &CompareArgs) -> Result<Settings, Failure> {
-    if !(0.5..1.0).contains(&args.level) {
-        return Err(Failure::wrong(format!("--level is {}: it must be at least 0.5 and less than 1", args.level)));
-    }
-    Ok(Settings { level: args.level, sampling: Sampling { rounds: args.rounds, seed: args.seed } })
-}
-
 /// Those asked for, else those of the plan.
 fn measures(args: &CompareArgs, found: &Found) -> Result<Vec<Measure>, Failure> {
     let asked: Result<Vec<Measure>, _> = args.measure.iter().map(|name| name.parse()).collect();
     let asked = asked.map_err(|error: bitsweep_proto::measure::NotAMeasure| Failure::wrong(error.to_string()))?;
+    if let Some(measure) = asked.iter().find(|measure| measure.task() != Task::Retrieval) {
+        return Err(Failure::wrong(format!(
+            "{measure} is no mean over queries and is not compared query by query; `bitsweep export` gives its values"
+        )));
+    }
     let planned: BTreeSet<Measure> = found.plan.measures.iter().copied().collect();
     match asked.iter().find(|measure| !planned.contains(measure)) {
         Some(missing) => {
@@ -91,8 +89,21 @@ fn measures(args: &CompareArgs, found: &Found) -> Result<Vec<Measure>, Failure> 
 
 /// The cells that fit, with their values by query.
 async fn measured(found: &Found, (text, selector): (&str, &Selector)) -> Result<Vec<Measured>, Failure> {
-    let retrieval = found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval());
-    let cells: Vec<_> = retrieval.filter(|planned| selector.fits(&planned.cell)).collect();
+    let of_codecs = found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval());
+    let fitting = of_codecs.filter(|planned| selector.fits(&planned.cell));
+    let (pairs, cells): (Vec<_>, Vec<_>) =
+        fitting.partition(|planned| found.plan.lock.similarity.contains_key(planned.cell.dataset()));
+    if let (Some(first), true) = (pairs.first(), cells.is_empty()) {
+        return Err(Failure::wrong(format!(
+            "\"{text}\" fits cells of {} alone, pairs of sentences: a correlation is no mean over queries and is not compared \
+             query by query; `bitsweep export` gives its values",
+            first.cell.dataset()
+        )));
+    }
+    if !pairs.is_empty() {
+        let cells = print::count(pairs.len(), "cell that fits is", "cells that fit are");
+        eprintln!("note: {cells} of pairs of sentences: a correlation is not compared query by query");
+    }
     if cells.is_empty() {
         let codecs: BTreeSet<&str> =
             found.plan.cells.iter().filter_map(|planned| planned.cell.get(Axis::Codec)).collect();
@@ -104,19 +115,7 @@ async fn measured(found: &Found, (text, selector): (&str, &Selector)) -> Result<
     if let Some(missed) = missed.iter().find(|missed| cells.iter().any(|planned| missed.withholds(&planned.cell))) {
         return Err(Failure::wrong(missed.to_string()));
     }
-    let (mut read, mut missing) = (Vec::new(), 0);
-    for planned in cells {
-        let outcome = outcomes.get(&found.plan.jobs[planned.job as usize].key);
-        let item = outcome.and_then(|outcome| outcome.produced.artifact.iter().find(|item| item.name == "per_query"));
-        let Some(item) = item else {
-            missing += 1;
-            continue;
-        };
-        let file = found.place.blob(&item.blob).await?;
-        let text =
-            fs::read_to_string(&*file).map_err(|error| Failure::wrong(format!("{}: {error}", file.display())))?;
-        read.push(Measured { cell: planned.cell.clone(), values: PerQuery::read(&text)? });
-    }
+    let (read, missing) = per_query::read(found, &outcomes, cells).await?;
     if read.is_empty() {
         return Err(Failure::wrong(format!("no cell that \"{text}\" fits has a result yet; see `bitsweep status`")));
     }
@@ -129,25 +128,16 @@ async fn measured(found: &Found, (text, selector): (&str, &Selector)) -> Result<
 
 /// The texts of all queries that are shown, by id. Ids of two datasets may be the same: where several are compared there are
 /// none.
-async fn queries(found: &Found, comparisons: &[Comparison]) -> Result<BTreeMap<String, String>, Failure> {
+async fn moved(found: &Found, comparisons: &[Comparison]) -> Result<BTreeMap<String, String>, Failure> {
     let wanted: BTreeSet<&str> =
         comparisons.iter().flat_map(|comparison| &comparison.moved).map(|moved| moved.query.as_str()).collect();
     let mut texts = BTreeMap::new();
     let datasets = &found.plan.lock.datasets;
     for dataset in datasets.values().filter(|_| datasets.len() == 1) {
-        let file = found.place.blob(&dataset.queries.sha256).await?;
-        let lines =
-            fs::read_to_string(&*file).map_err(|error| Failure::wrong(format!("{}: {error}", file.display())))?;
-        for line in lines.lines() {
-            let Ok(query) = serde_json::from_str::<Value>(line) else { continue };
-            if let (Some(id), Some(text)) = (query["_id"].as_str(), query["text"].as_str())
-                && wanted.contains(id)
-            {
-                texts.entry(id.to_owned()).or_insert_with(|| text.chars().take(SHOWN).collect());
-            }
-        }
+        texts = queries::texts(found, dataset, &wanted).await?;
     }
-    Ok(texts)
+    let cut = |text: String| text.chars().take(SHOWN).collect();
+    Ok(texts.into_iter().map(|(id, text)| (id, cut(text))).collect())
 }
 
 /// All measures of one pair.

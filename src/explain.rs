@@ -110,7 +110,11 @@ pub(crate) fn choose<'p>(plan: &'p Plan, name: &str) -> Result<&'p PlannedCell, 
         let cell = planned.cell.to_string().to_lowercase();
         parts.iter().all(|part| cell.contains(part))
     };
-    let fitting: Vec<&PlannedCell> = plan.cells.iter().filter(fits).collect();
+    let mut fitting: Vec<&PlannedCell> = plan.cells.iter().filter(fits).collect();
+    // A codec is the codec alone, where no second stage is named.
+    if fitting.iter().any(|planned| planned.cell.rescore().is_none()) && !name.contains("rescore") {
+        fitting.retain(|planned| planned.cell.rescore().is_none());
+    }
     let some = |cells: &[&PlannedCell]| {
         let shown: String =
             cells.iter().take(CANDIDATES_SHOWN).map(|planned| format!("\n  {}", planned.cell)).collect();

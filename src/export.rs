@@ -1,4 +1,5 @@
-//! `bitsweep export`: the results table for other programs, or the runs in TREC format.
+//! `bitsweep export`: the results table for other programs, values by query, the geometry, the runs in TREC format, or a
+//! pack of all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -7,7 +8,7 @@ use std::path::Path;
 
 use bitsweep_jobs::{run_file, texts};
 use bitsweep_proto::lock::LockedDataset;
-use bitsweep_proto::plan::{From, PlannedCell};
+use bitsweep_proto::plan::{From, PlannedCell, PlannedJob};
 use bitsweep_proto::{Digest, Kind};
 use bitsweep_report::geometry::Geometries;
 use bitsweep_report::table::Tidy;
@@ -16,15 +17,20 @@ use bitsweep_report::{Table, export};
 use crate::cli::{ExportArgs, Format};
 use crate::exit::{Exit, Failure};
 use crate::place::Which;
-use crate::print;
 use crate::sweep::{self, Found};
+use crate::{pack, per_query, print};
 
 pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
+    if let Some(folder) = &args.pack {
+        return pack::pack(&args, folder).await;
+    }
     let found = sweep::find(&args.sweep).await?;
     let json = args.json.then_some(Format::Json);
     let format = args.format.or(json).unwrap_or_else(|| of_ending(args.out.as_deref()));
-    if format == Format::Trec && args.geometry {
-        return Err(Failure::wrong("trec is for runs; the geometry is written as csv, json or parquet"));
+    if format == Format::Trec && (args.geometry || args.per_query) {
+        return Err(Failure::wrong(
+            "trec is for runs; geometry and values by query are written as csv, json or parquet",
+        ));
     }
     if format == Format::Trec {
         let folder = args
@@ -39,19 +45,18 @@ pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let table = Table::of(&found.plan, &outcomes)?;
-    put(&table, format, args.out.as_deref())?;
-    print::withheld(&table);
-    if table.missing > 0 {
-        eprintln!(
-            "note: {} of {} cells have no result yet and no rows; see `bitsweep status`",
-            table.missing, table.cells
-        );
+    if args.per_query {
+        put(&per_query::table(&found, &outcomes).await?, format, args.out.as_deref())?;
+    } else {
+        put(&table, format, args.out.as_deref())?;
     }
+    print::withheld(&table);
+    print::missing(&table);
     Ok(Exit::Done)
 }
 
 /// Writes a table into the file, or to standard output.
-fn put(table: &impl Tidy, format: Format, path: Option<&Path>) -> Result<(), Failure> {
+pub(crate) fn put(table: &impl Tidy, format: Format, path: Option<&Path>) -> Result<(), Failure> {
     let Some(path) = path else {
         let mut bytes = Vec::new();
         write(table, format, &mut bytes)?;
@@ -90,8 +95,8 @@ fn write(table: &impl Tidy, format: Format, out: &mut (impl Write + Send)) -> Re
     Ok(())
 }
 
-/// One run file per cell and one qrels file per dataset.
-async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
+/// One run file per cell, one qrels file per dataset, and the ids of the documents of a dataset that is a sample.
+pub(crate) async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
     std::fs::create_dir_all(folder).map_err(|error| Failure::wrong(format!("{}: {error}", folder.display())))?;
     let mut missing = 0;
     // Ids of documents and queries, read once for each dataset.
@@ -101,7 +106,13 @@ async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
     for missed in &missed {
         eprintln!("note: {missed}");
     }
-    let retrieval = found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval());
+    let is_of_pairs = |planned: &&PlannedCell| found.plan.lock.similarity.contains_key(planned.cell.dataset());
+    let pairs = found.plan.cells.iter().filter(is_of_pairs).count();
+    if pairs > 0 {
+        let cells = print::count(pairs, "cell is of pairs of sentences", "cells are of pairs of sentences");
+        eprintln!("note: {cells}: pairs have no ranking, so there is no run");
+    }
+    let retrieval = found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval() && !is_of_pairs(planned));
     for planned in retrieval.filter(|planned| !missed.iter().any(|missed| missed.withholds(&planned.cell))) {
         let Some(run) = run_of(found, planned).await? else {
             missing += 1;
@@ -128,6 +139,10 @@ async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
         let judgements = texts::judgements(&found.place.blob(&dataset.qrels.sha256).await?).map_err(job_failure)?;
         let rows = judgements.iter().map(|row| (row.query.as_str(), row.document.as_str(), i64::from(row.score)));
         export::trec_qrels(folder, name, rows)?;
+        if dataset.sample.is_some() {
+            let ids = texts::ids(&found.place.blob(&dataset.document_ids.sha256).await?).map_err(job_failure)?;
+            export::trec_ids(folder, name, &ids)?;
+        }
     }
     if missing > 0 {
         eprintln!(
@@ -138,26 +153,35 @@ async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn dataset<'f>(found: &'f Found, planned: &PlannedCell) -> Result<&'f LockedDataset, Failure> {
+/// What the lock says of a cell's dataset.
+pub(crate) fn dataset<'f>(found: &'f Found, planned: &PlannedCell) -> Result<&'f LockedDataset, Failure> {
     let name = planned.cell.dataset();
     found.plan.lock.datasets.get(name).ok_or_else(|| Failure::wrong(format!("the plan's lock has no dataset {name:?}")))
 }
 
 /// The run that a cell's measures were taken from.
-async fn run_of(found: &Found, planned: &PlannedCell) -> Result<Option<Digest>, Failure> {
-    let run = found.plan.jobs[planned.job as usize].inputs.iter().find_map(|input| match input.from {
-        From::Job(job) if input.name == "run" => Some(job),
-        From::Job(_) | From::Blob(_) => None,
-    });
-    let Some(job) = run.map(|job| &found.plan.jobs[job as usize]).filter(|job| job.spec.kind() == Kind::Retrieve)
-    else {
-        return Ok(None);
-    };
+pub(crate) async fn run_of(found: &Found, planned: &PlannedCell) -> Result<Option<Digest>, Failure> {
+    let Some(job) = run_job(found, planned) else { return Ok(None) };
     let (outcome, _) = found.place.job(job.key).await?;
     Ok(outcome
         .and_then(|outcome| outcome.produced.artifact.iter().find(|item| item.name == "run").map(|item| item.blob)))
 }
 
-fn job_failure(error: bitsweep_jobs::JobError) -> Failure {
+/// The search that made the run of a cell; `None` where none did, or where its documents were ranked again.
+pub(crate) fn retrieving<'f>(found: &'f Found, planned: &PlannedCell) -> Option<&'f PlannedJob> {
+    run_job(found, planned).filter(|job| job.spec.kind() == Kind::Retrieve)
+}
+
+/// The job that made the run of a cell.
+fn run_job<'f>(found: &'f Found, planned: &PlannedCell) -> Option<&'f PlannedJob> {
+    let run = found.plan.jobs[planned.job as usize].inputs.iter().find_map(|input| match input.from {
+        From::Job(job) if input.name == "run" => Some(job),
+        From::Job(_) | From::Blob(_) => None,
+    });
+    run.map(|job| &found.plan.jobs[job as usize])
+}
+
+/// A stored file that cannot be read as what it should be.
+pub(crate) fn job_failure(error: bitsweep_jobs::JobError) -> Failure {
     Failure::wrong(crate::exit::chain(&error))
 }

@@ -19,8 +19,10 @@ pub(crate) fn label(spec: &Spec) -> String {
         }
         Spec::Compress(compress) => format!("compress to {}", seeded(&compress.codec)),
         Spec::Retrieve(retrieve) => format!("retrieve from {} to depth {}", seeded(&retrieve.codec), retrieve.depth),
+        Spec::Rescore(rescore) => format!("rank {} again by {}", rescore.candidates, rescore.with.name()),
         Spec::Measure(_) => "measure".to_owned(),
         Spec::Geometry(_) => "geometry".to_owned(),
+        Spec::Similarity(similarity) => format!("similarity of pairs by {}", seeded(&similarity.codec)),
         Spec::Noop(noop) => format!("do nothing, number {}", noop.number),
     }
 }

@@ -1,9 +1,12 @@
 //! The `bitsweep` command. One file per subcommand; each is thin: it reads its arguments, calls a crate, and prints.
 
+mod advise;
 mod cancel;
 mod cli;
 mod compare;
 mod content;
+mod conventions;
+mod demo;
 mod doctor;
 mod exit;
 mod explain;
@@ -11,11 +14,14 @@ mod export;
 mod gc;
 mod label;
 mod logs;
+mod pack;
+mod per_query;
 mod place;
 mod plan;
 mod prepare;
 mod print;
 mod progress;
+mod queries;
 mod reasons;
 mod remote;
 mod report;
@@ -23,6 +29,7 @@ mod results;
 mod resume;
 mod retry;
 mod run;
+mod sampling;
 mod serve;
 mod sse;
 mod standing;
@@ -95,6 +102,9 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Export(args) => export::export(args).await,
         Command::Report(args) => report::report(args).await,
         Command::Compare(args) => compare::compare(args).await,
+        Command::Advise(args) => advise::advise(args).await,
+        Command::Demo(args) => demo::demo(args).await,
+        Command::Conventions(args) => conventions::conventions(args).await,
         Command::Gc(args) => gc::gc(args).await,
         Command::Coordinator(args) => serve::coordinator(args).await,
         Command::Worker(args) => serve::worker(args).await,

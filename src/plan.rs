@@ -81,8 +81,10 @@ fn text_of(plan: &Plan, summary: &Summary) -> String {
         let own = manifest.as_ref().and_then(|manifest| manifest.models.get(name));
         let facts = own.map_or_else(|| model.facts.clone(), |own| own.effective(&model.facts));
         let overridden = if facts == model.facts { "" } else { " (partly set by the manifest)" };
+        let pairs = own.map(|own| own.symmetric_prefix_of(&model.facts)).filter(|_| !plan.lock.similarity.is_empty());
+        let pairs = pairs.map(|prefix| format!(", prefix of pairs {prefix:?}")).unwrap_or_default();
         text += &format!(
-            "model {name}: {} dimensions, {} tokens, {} pooling{}, query prefix {:?}, document prefix {:?}{overridden}, from {}\n",
+            "model {name}: {} dimensions, {} tokens, {} pooling{}, query prefix {:?}, document prefix {:?}{pairs}{overridden}, from {}\n",
             facts.dim,
             facts.max_tokens,
             facts.pooling.name(),
@@ -97,6 +99,13 @@ fn text_of(plan: &Plan, summary: &Summary) -> String {
         text += &format!(
             "dataset {name}: {} documents, {} judged queries, {} judgements, from {}\n",
             counts.documents, counts.queries, counts.judgements, dataset.source
+        );
+    }
+    for (name, dataset) in &plan.lock.similarity {
+        let (counts, split, fit) = (dataset.counts, &dataset.split, &dataset.fit);
+        text += &format!(
+            "dataset {name}: {} pairs of sentences ({split}), codecs fitted on {} sentences ({fit}), from {}\n",
+            counts.pairs, counts.fit, dataset.source
         );
     }
     for (index, gate) in plan.gates.iter().enumerate() {

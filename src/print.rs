@@ -74,6 +74,16 @@ pub(crate) fn withheld(table: &Table) {
     }
 }
 
+/// Says on standard error that a table lacks cells that are not done.
+pub(crate) fn missing(table: &Table) {
+    if table.missing > 0 {
+        eprintln!(
+            "note: {} of {} cells have no result yet and no rows; see `bitsweep status`",
+            table.missing, table.cells
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

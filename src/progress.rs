@@ -76,7 +76,7 @@ impl RunBars {
     fn draw(&mut self, standing: &Standing) {
         let Some(screen) = &self.terminal else { return };
         if self.bars.is_empty() {
-            let style = ProgressStyle::with_template("{prefix:9} {bar:36} {pos:>6}/{len} {elapsed:>4} {msg}")
+            let style = ProgressStyle::with_template("{prefix:10} {bar:36} {pos:>6}/{len} {elapsed:>4} {msg}")
                 .expect("the template is valid");
             for kind in Kind::ALL {
                 let bar = screen.add(ProgressBar::new(0)).with_style(style.clone()).with_prefix(kind.name());

@@ -1,4 +1,4 @@
-//! `bitsweep report`: one HTML file, with the plots beside it as SVG and PNG.
+//! `bitsweep report`: one HTML or Markdown file, with the plots beside it as SVG and PNG.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,13 +9,15 @@ use bitsweep_coordinator::api::types::Decided;
 use bitsweep_proto::{Action, JobKey, Plan, SweepId};
 use bitsweep_report::geometry::Geometries;
 use bitsweep_report::plot::{self, Figure};
-use bitsweep_report::{Table, export, html};
+use bitsweep_report::{Answers, Table, export, html, markdown};
 use serde_json::json;
 
 use crate::cli::ReportArgs;
 use crate::exit::{Exit, Failure};
+use crate::per_query;
 use crate::place::{Place, Which};
 use crate::print::{self, out};
+use crate::queries;
 use crate::sweep::{self, Found};
 
 /// Where everything was written.
@@ -27,6 +29,12 @@ pub(crate) struct Written {
 }
 
 pub(crate) async fn report(args: ReportArgs) -> Result<Exit, Failure> {
+    if args.out.extension().is_some_and(|ending| ending == "yaml" || ending == "yml" || ending == "lock") {
+        let out = args.out.display();
+        return Err(Failure::wrong(format!(
+            "{out}: this looks like a manifest or a lock; a report is not written over it"
+        )));
+    }
     let found = sweep::find(&args.sweep).await?;
     let failed = found.place.failures((&found.id, &found.plan)).await?;
     let plots = args.out.with_extension("plots");
@@ -80,7 +88,8 @@ async fn reported(found: &Found) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn write(
+/// The page and its plots; returns the tables that they show.
+pub(crate) async fn write(
     found: &Found,
     failed: &BTreeMap<JobKey, String>,
     command: &str,
@@ -89,14 +98,21 @@ async fn write(
     let plan = &found.plan;
     // All outcomes, not only the measures: the report names the machines that made each step.
     let outcomes = found.place.outcomes((&found.id, plan), Which::All).await?;
-    let text = html::render(&html::Report { plan, outcomes: &outcomes, failed, command })?;
+    let per_query = per_query::all(found, &outcomes).await?;
+    let answers = Answers::of(plan, &outcomes, &per_query)?;
+    let texts = queries::shown(found, &answers).await?;
+    let folder = plots.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (answers, texts) = (&answers, &texts);
+    let report = html::Report { plan, outcomes: &outcomes, answers, texts, failed, command, plots: &folder };
+    let as_markdown = page.extension().is_some_and(|ending| ending == "md");
+    let text = if as_markdown { markdown::render(&report)? } else { html::render(&report)? };
     fs::write(page, text).map_err(|error| failed_to_write(page, &error))?;
     let table = Table::of(plan, &outcomes)?;
     print::withheld(&table);
     fs::create_dir_all(plots).map_err(|error| failed_to_write(plots, &error))?;
-    for figure in Figure::all(&table) {
+    for figure in Figure::all(&table, answers) {
         let svg = plot::svg(&figure)?;
-        let name = format!("{}-{}-{}", figure.model, figure.dataset, figure.measure.to_string().replace('@', "-at-"));
+        let name = figure.file_name();
         let (svg_file, png_file) = (plots.join(format!("{name}.svg")), plots.join(format!("{name}.png")));
         fs::write(&png_file, plot::png(&svg)?).map_err(|error| failed_to_write(&png_file, &error))?;
         fs::write(&svg_file, svg).map_err(|error| failed_to_write(&svg_file, &error))?;

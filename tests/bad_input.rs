@@ -71,7 +71,8 @@ fn blob_of(bench: &Bench, name: &str) -> PathBuf {
 }
 
 fn cases() -> Vec<Case> {
-    [manifests(), sources(), datasets(), models(), stores(), readers()].into_iter().flatten().collect()
+    let all = [manifests(), sources(), datasets(), pairs(), models(), stores(), readers(), takers()];
+    all.into_iter().flatten().collect()
 }
 
 fn manifests() -> Vec<Case> {
@@ -112,6 +113,21 @@ fn manifests() -> Vec<Case> {
         }),
         case("unknown rotation", 2, PLAN, |b| manifest(b, "[64, 128]", "[64, 128], rotation: gausian")),
         case("scoring that is none", 2, PLAN, |b| manifest(b, "[64, 128]", "[64, 128], scoring: adc")),
+        case("more lists looked into than there are", 2, PLAN, |b| {
+            manifest(b, "- int8", "- ivfpq: { nlist: 4, bytes: 8, nprobe: [1, 8] }")
+        }),
+        case("more lists than documents", 2, PLAN, |b| {
+            manifest(b, "- int8", "- ivfpq: { nlist: 100000, bytes: 8, nprobe: 1 }")
+        }),
+        case("a graph with too few links", 2, PLAN, |b| {
+            manifest(b, "- int8", "- hnsw: { m: 2, ef_construction: 40, ef_search: 64 }")
+        }),
+        case("a graph with fewer candidates than links", 2, PLAN, |b| {
+            manifest(b, "- int8", "- hnsw: { m: 32, ef_construction: 16, ef_search: [16, 64] }")
+        }),
+        case("a graph without saying how far searches go", 2, PLAN, |b| {
+            manifest(b, "- int8", "- hnsw: { m: 32, ef_construction: 40 }")
+        }),
         case("principal directions without centring", 2, PLAN, |b| manifest(b, "[64, 128]", "8, rotation: pca")),
         case("itq about medians", 2, PLAN, |b| manifest(b, "[64, 128]", "8, rotation: itq, centre: median")),
         case("more bits than dimensions without a projection", 2, PLAN, |b| {
@@ -181,6 +197,81 @@ fn datasets() -> Vec<Case> {
                 lines[..200].concat()
             });
         }),
+    ]
+}
+
+const PAIRS: &str = "task: similarity, source: file:pairs, fit: train";
+
+/// A bench with pairs in the place of the collection.
+fn with_pairs(bench: &Bench, entry: &str) {
+    bench.write("pairs/sts-test.csv", "a cat,a dog,2.5\na cat,one cat,4\na dog,a horse,1\n");
+    bench.write("pairs/sts-train.csv", "a horse,a cow,3\na hen,a cock,4.5\n");
+    let pairs = MANIFEST.replace("{ source: file:pocket }", &format!("{{ {entry} }}"));
+    let few = pairs.replace("  - pq: { bytes: 8 }\n", "");
+    bench.write("sweep.yaml", few.replace("[nDCG@10, Recall@10, MRR@10, MRR, Overlap@10]", "Spearman"));
+}
+
+fn pairs() -> Vec<Case> {
+    vec![
+        case("pairs without a split to fit codecs on", 2, PLAN, |b| {
+            with_pairs(b, "task: similarity, source: file:pairs")
+        }),
+        case("codecs fitted on the measured split", 2, PLAN, |b| {
+            with_pairs(b, "task: similarity, source: file:pairs, fit: test")
+        }),
+        case("pairs from beir", 2, PLAN, |b| with_pairs(b, "task: similarity, source: beir:scifact, fit: train")),
+        case("a split to fit on for retrieval", 2, PLAN, |b| manifest(b, "file:pocket", "file:pocket, fit: train")),
+        case("unknown task", 2, PLAN, |b| with_pairs(b, "task: similarty, source: file:pairs, fit: train")),
+        case("split of pairs is missing", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            remove(b, "pairs/sts-train.csv");
+        }),
+        case("row of pairs with a field too many", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            line(b, "pairs/sts-test.csv", 2, b"a cat, black,one cat,4");
+        }),
+        case("score of a pair is NaN", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            line(b, "pairs/sts-test.csv", 3, b"a dog,a horse,NaN");
+        }),
+        case("quote that is never closed", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            line(b, "pairs/sts-test.csv", 2, b"\"a cat,one cat,4");
+        }),
+        case("one pair", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            b.write("pairs/sts-test.csv", "a cat,a dog,2.5\n");
+        }),
+        case("scores of people that are all the same", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            b.write("pairs/sts-test.csv", "a cat,a dog,1\na cat,one cat,1.0\n");
+        }),
+        case("nothing left to fit codecs on", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            b.write("pairs/sts-train.csv", "a cat,a dog,1\n");
+        }),
+        case("too few sentences to fit pq on", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            edit(b, "sweep.yaml", |bytes| text(&bytes).replace("- int8", "- pq: { bytes: 8 }").into_bytes());
+        }),
+        case("no measure for pairs", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            edit(b, "sweep.yaml", |bytes| text(&bytes).replace("Spearman", "nDCG@10").into_bytes());
+        }),
+        case("geometry of pairs alone", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            edit(b, "sweep.yaml", |bytes| text(&bytes).replace("measures:", "geometry: true\nmeasures:").into_bytes());
+        }),
+        case("correlations compared query by query", 2, &["compare", "float32", "int8"], |b| {
+            with_pairs(b, PAIRS);
+            finished(b);
+        }),
+        case(
+            "correlation asked of a comparison",
+            2,
+            &["compare", "float32", "int8", "--measure", "Spearman"],
+            finished,
+        ),
     ]
 }
 
@@ -258,6 +349,20 @@ fn readers() -> Vec<Case> {
         case("comparison of what is no selection", 2, &["compare", "float32", "bits=64"], finished),
         case("comparison of everything with itself", 2, &["compare", "dataset=pocket", "int8"], finished),
         case("interval of impossible confidence", 2, &["compare", "float32", "int8", "--level", "95"], finished),
+        case("conventions of no cell", 2, &["conventions", "--cell", "codec=pq/64"], finished),
+        case("conventions of several cells", 2, &["conventions", "--cell", "binary/64"], finished),
+        case(
+            "conventions of a measure that no other tool has",
+            2,
+            &["conventions", "--cell", "codec=int8", "--measure", "Overlap@10"],
+            finished,
+        ),
+        case(
+            "conventions of a measure deeper than the run",
+            2,
+            &["conventions", "--cell", "codec=int8", "--measure", "Recall@5000"],
+            finished,
+        ),
         case("coordinator that is not there", 3, &["status", "--to", "http://127.0.0.1:9"], |_| {}),
         case("address that is none of a coordinator", 2, &["status", "--to", "localhost:8700"], |_| {}),
         case("address with a token in it", 2, &["status", "--to", "http://me:secret@host:8700"], |_| {}),
@@ -270,6 +375,65 @@ fn readers() -> Vec<Case> {
         ),
         case("limit that is none", 2, &["resume", "--budget", "0", "40h", "--to", "http://127.0.0.1:9"], |_| {}),
         case("option that is not a number", 2, &["run", "sweep.yaml", "--slots", "0"], |_| {}),
+    ]
+}
+
+/// Those who take something out of a finished sweep.
+fn takers() -> Vec<Case> {
+    const ADVISE: &[&str] = &["advise", "--docs", "1M", "--memory", "1G", "--measure", "Recall@10", "--at-least", "70"];
+    vec![
+        case("values by query as trec", 2, &["export", "--per-query", "--format", "trec", "--out", "x"], finished),
+        case("pack as an archive", 2, &["export", "--pack", "packs/mine.tar.gz"], finished),
+        case("pack over what is there", 2, &["export", "--pack", "pocket"], finished),
+        case("pack of the geometry", 2, &["export", "--pack", "mine", "--geometry"], finished),
+        case("advice for a percentage", 2, ADVISE, finished),
+        case(
+            "advice by a measure that is not there",
+            2,
+            &["advise", "--docs", "1M", "--memory", "1G", "--measure", "Recall@100", "--at-least", "0.7"],
+            finished,
+        ),
+        case(
+            "advice for a number of documents that is none",
+            2,
+            &["advise", "--docs", "1.5M", "--memory", "1G", "--measure", "Recall@10", "--at-least", "0.7"],
+            finished,
+        ),
+        case(
+            "advice for a memory without a size",
+            2,
+            &["advise", "--docs", "1M", "--memory", "lots", "--measure", "Recall@10", "--at-least", "0.7"],
+            finished,
+        ),
+        case(
+            "advice about a model that is not there",
+            2,
+            &[
+                "advise",
+                "--docs",
+                "1M",
+                "--memory",
+                "1G",
+                "--measure",
+                "Recall@10",
+                "--at-least",
+                "0.7",
+                "--model",
+                "tinny",
+            ],
+            finished,
+        ),
+        case("demo of a codec that is not there", 2, &["demo", "--codec", "pq/64", "--query", "bread"], finished),
+        case("demo of a dataset that is not there", 2, &["demo", "--dataset", "poket", "--query", "bread"], finished),
+        case("demo without words", 2, &["demo", "--query", " "], finished),
+        case("demo of a sweep that is not done", 2, &["demo", "--codec", "pq/8", "--query", "bread"], |b| {
+            finished(b);
+            for file in files(&b.path(".bitsweep/outcomes")) {
+                if text(&fs::read(&file).expect("it can be read")).contains("\"kind\":\"compress\"") {
+                    fs::remove_file(file).expect("it can be removed");
+                }
+            }
+        }),
     ]
 }
 

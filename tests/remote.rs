@@ -152,8 +152,12 @@ fn same_from_store_and_coordinator(cluster: &Cluster, laptop: &Bench) {
     for args in [
         &["export", "bench", "--format", "csv"][..],
         &["export", "bench", "--json"],
+        &["export", "bench", "--per-query"],
+        &["advise", "bench", "--docs", "1M", "--memory", "1G", "--measure", "Recall@10", "--at-least", "0.1"],
         &["explain", "codec=pq/8", "bench"],
         &["explain", "codec=pq/8", "bench", "--json"],
+        &["conventions", "bench", "--cell", "codec=pq/8"],
+        &["conventions", "bench", "--cell", "codec=pq/8", "--json"],
     ] {
         let mut local = laptop.command(&[args, &["--store", &store]].concat());
         let local = local.output().expect("it starts");
@@ -164,6 +168,7 @@ fn same_from_store_and_coordinator(cluster: &Cluster, laptop: &Bench) {
         &["export", "bench", "--out", "out/table.parquet"][..],
         &["export", "bench", "--format", "trec", "--out", "out/trec"],
         &["report", "bench", "--out", "out/report.html"],
+        &["export", "bench", "--runs", "--pack", "out/pack"],
     ] {
         let made = [Some(store.as_str()), None].map(|store| {
             let _ = fs::remove_dir_all(laptop.path("out"));

@@ -44,6 +44,24 @@ fn a_manifest_becomes_a_table_and_a_report() {
     let page = fs::read_to_string(bench.path("out.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("binary&#x2f;128") && !page.contains("src=\"http"));
     assert!(files(&bench.path("out.plots")).iter().any(|file| file.extension().is_some_and(|end| end == "png")));
+    for part in ["10,000 resamples", "Pareto front", "Binary against PQ of the same bytes", "Failure modes", "Fairness"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    bench.ok(&["report", "sweep.yaml", "--out", "out.md"]);
+    let text = fs::read_to_string(bench.path("out.md")).unwrap();
+    assert!(text.starts_with("# ") && !text.contains("<svg"));
+    let row = text.lines().find(|line| line.starts_with("| binary/64 | 8 | pq/8 |")).expect("a comparison at 8 bytes");
+    assert_eq!(row.split('|').count(), 14, "{row}");
+    let links = text.split("](<").skip(1).map(|rest| rest.split('>').next().unwrap());
+    assert!(links.map(|link| assert!(bench.path(link).is_file(), "{link}")).count() > 0);
+    let output = bench.command(&["report", "sweep.yaml", "--out", "sweep.yaml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        support::text(&output.stderr).contains("a report is not written over it"),
+        "{}",
+        support::text(&output.stderr)
+    );
 }
 
 /// Scorings share an index; the geometry is a table of its own.
@@ -55,6 +73,9 @@ fn every_codec_and_the_geometry_come_out() {
     let codecs = "codecs:
   - float32
   - int4
+  - int2
+  - hnsw: { m: 8, ef_construction: 20, ef_search: [10, 200] }
+  - ivfpq: { nlist: 4, bytes: 8, nprobe: [1, 4] }
   - rabitq
   - opq: { bytes: 8 }
   - pq4fs: { bytes: 8 }
@@ -69,12 +90,19 @@ geometry: true
         let jobs = plan["jobs"].as_array().unwrap();
         jobs.iter().find(|job| job["kind"] == kind).unwrap()["done"].as_u64().unwrap()
     };
-    assert_eq!([done("compress"), done("retrieve"), done("measure"), done("geometry")], [10, 15, 15, 1]);
+    assert_eq!([done("compress"), done("retrieve"), done("measure"), done("geometry")], [13, 20, 20, 1]);
     let table = bench.table();
-    assert_eq!(table.lines().count(), 1 + 15 * 5);
-    for (codec, bytes) in
-        [("int4", 16), ("rabitq", 12), ("opq/8", 8), ("binary/16/mean+itq/asymmetric", 2), ("binary/16/median+none", 2)]
-    {
+    assert_eq!(table.lines().count(), 1 + 20 * 5);
+    for (codec, bytes) in [
+        ("int4", 16),
+        ("int2", 8),
+        ("hnsw/8/20/10", 4 * 32 + 8 * 8 + 12),
+        ("ivfpq/4/8/1", 8),
+        ("rabitq", 12),
+        ("opq/8", 8),
+        ("binary/16/mean+itq/asymmetric", 2),
+        ("binary/16/median+none", 2),
+    ] {
         let row = table.lines().find(|line| line.contains(&format!(",{codec},"))).unwrap_or_else(|| panic!("{codec}"));
         assert!(row.contains(&format!(",{bytes},")), "{row}");
     }

@@ -63,7 +63,12 @@ pub(crate) fn run(
 }
 
 /// The vectors of one chunk, rows × dim.
-fn embed_chunk(spec: &Embed, encoder: &Encoder, rows: &[Row], steps: &mut dyn Steps) -> Result<Vec<f32>, Halt> {
+pub(crate) fn embed_chunk(
+    spec: &Embed,
+    encoder: &Encoder,
+    rows: &[Row],
+    steps: &mut dyn Steps,
+) -> Result<Vec<f32>, Halt> {
     let texts: Vec<String> = rows.iter().map(|row| encoder_text(spec, row)).collect();
     let embedded = with_stop(steps, |stop| encoder.embed(&texts, stop));
     let vectors = embedded.map_err(|error| match &error {
@@ -106,7 +111,7 @@ fn encoder_text(spec: &Embed, row: &Row) -> String {
 
 /// The encoder of this job: the one kept from the last job where its files and settings are the same. Inputs are
 /// named by their content, so equal paths are equal files.
-fn encoder<'a>(
+pub(crate) fn encoder<'a>(
     spec: &Embed,
     task: &Task,
     steps: &mut dyn Steps,

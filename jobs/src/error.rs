@@ -72,8 +72,13 @@ impl From<VectorError> for Halt {
             VectorError::Format { codec, reason, .. } => {
                 return Self::Error(JobError::damaged(format!("the index is not one of codec {codec}: {reason}")));
             }
-            VectorError::Shape { .. } | VectorError::Width { .. } | VectorError::NotFinite { .. } => "input/damaged",
+            VectorError::Shape { .. }
+            | VectorError::Width { .. }
+            | VectorError::NotFinite { .. }
+            | VectorError::NoRow { .. } => "input/damaged",
+            VectorError::NotANumber { .. } => "rescore/overflow",
             VectorError::Overflow { .. } => "retrieve/overflow",
+            VectorError::LeftOut { .. } => "similarity/left-out",
             VectorError::Unfit { .. } => "compress/unfit",
             VectorError::TooFewDocuments { .. } => "compress/too-few-documents",
             VectorError::Footprint { .. } => "compress/footprint",

@@ -1,7 +1,8 @@
 //! Queries and an index to a run.
 //!
 //! Where documents with the id of the query are ignored, one rank more is searched, the query's own document dropped,
-//! and the list cut again behind the group tied at the asked depth: the same list as if the corpus did not hold it.
+//! and the list cut again behind the group tied at the asked depth: the same list as if the corpus did not hold it. (A walk
+//! through a graph keeps as many documents with it as without it.)
 
 use bitsweep_proto::Codec;
 use bitsweep_proto::job::Retrieve;
@@ -40,7 +41,7 @@ pub(crate) fn run(spec: &Retrieve, task: &Task, steps: &mut dyn Steps) -> Result
 }
 
 /// The index that is searched: the one given, or for float32 the documents themselves.
-fn index(spec: &Retrieve, task: &Task, stop: &dyn Fn() -> bool) -> Result<Index, Halt> {
+pub(crate) fn index(spec: &Retrieve, task: &Task, stop: &dyn Fn() -> bool) -> Result<Index, Halt> {
     let dim = spec.dim as usize;
     Ok(if spec.codec == Codec::Float32 {
         build(spec.codec, embedding_file::read(&inputs::all(task, "documents"), dim)?, stop)?

@@ -4,6 +4,7 @@
 //! at `offsets[q]..offsets[q + 1]` of the other two. `documents`, uint32: rows of the corpus. `scores`, float32: best
 //! first, equal scores in order of the row; greater is better for every codec (binary codes: minus the Hamming
 //! distance). Queries are in the order of the dataset's queries. A list ends with the whole group tied at its depth.
+//! That of an approximate search (`Codec::is_approximate`) may be shorter than the depth: what it lacks was not found.
 
 use std::path::Path;
 

@@ -7,7 +7,7 @@ use bitsweep_proto::wire::{Done, Task};
 use crate::embed::LoadedEncoder;
 use crate::error::{Halt, JobError};
 use crate::steps::Steps;
-use crate::{compress, embed, geometry, measure, noop, retrieve};
+use crate::{compress, embed, geometry, measure, noop, rescore, retrieve, similarity};
 
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +46,10 @@ impl Runner {
             Spec::Embed(spec) => embed::run(spec, task, steps, &mut self.encoder),
             Spec::Compress(spec) => compress::run(spec, task, steps),
             Spec::Retrieve(spec) => retrieve::run(spec, task, steps),
+            Spec::Rescore(spec) => rescore::run(spec, task, steps),
             Spec::Measure(spec) => measure::run(spec, task, steps),
             Spec::Geometry(spec) => geometry::run(spec, task, steps),
+            Spec::Similarity(spec) => similarity::run(spec, task, steps),
             Spec::Noop(_) => noop::run(steps),
         };
         match done {

@@ -1,8 +1,9 @@
-//! Canonical datasets as jobs read them: JSON lines of documents and queries, lists of ids, judgements.
+//! Canonical datasets as jobs read them: JSON lines of documents, queries and sentences, lists of ids, judgements, scores.
 //!
-//! The formats are those of `bitsweep_proto::lock::LockedDataset`. Lines are read one by one, whatever their length;
+//! The formats are those of `bitsweep_proto::lock::LockedDataset` and `LockedSimilarity`. Lines are read one by one, whatever their length;
 //! an error names the file's role and the line.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -78,6 +79,22 @@ impl Rows {
     }
 }
 
+/// The rows at `wanted` (0 is the first) of a canonical file; the others are passed over without being parsed.
+pub fn rows_at(path: &Path, wanted: &BTreeSet<u64>) -> Result<BTreeMap<u64, Row>, JobError> {
+    let mut lines = Lines::open(path)?;
+    let mut rows = BTreeMap::new();
+    while rows.len() < wanted.len() {
+        let Some((number, line)) = lines.next_line()? else {
+            return Err(JobError::damaged(format!("the texts end after {} rows, more were asked for", lines.number)));
+        };
+        if wanted.contains(&(number - 1)) {
+            let row = serde_json::from_slice(line).map_err(|error| wrong_line("texts", number, &error))?;
+            rows.insert(number - 1, row);
+        }
+    }
+    Ok(rows)
+}
+
 /// The ids of a canonical file of queries or documents, in file order.
 pub fn row_ids(path: &Path) -> Result<Vec<String>, JobError> {
     let mut lines = Lines::open(path)?;
@@ -96,6 +113,16 @@ pub fn ids(path: &Path) -> Result<Vec<String>, JobError> {
         ids.push(serde_json::from_slice(line).map_err(|error| wrong_line("ids", number, &error))?);
     }
     Ok(ids)
+}
+
+/// Scores of people: one JSON number a line.
+pub fn scores(path: &Path) -> Result<Vec<f64>, JobError> {
+    let mut lines = Lines::open(path)?;
+    let mut scores = Vec::new();
+    while let Some((number, line)) = lines.next_line()? {
+        scores.push(serde_json::from_slice(line).map_err(|error| wrong_line("scores", number, &error))?);
+    }
+    Ok(scores)
 }
 
 /// Judgements: query id, document id, score, separated by tabs, the ids as JSON strings (so that none holds a raw tab).
@@ -178,6 +205,9 @@ mod tests {
         assert_eq!(rows.iter().map(Row::document).collect::<Vec<_>>(), ["two", ""]);
         assert_eq!(Rows::open(texts.path(), 0).unwrap().take(1).unwrap()[0].document(), "T one");
         assert_eq!(row_ids(texts.path()).unwrap(), ["a", "b", "c"]);
+        let some = rows_at(texts.path(), &BTreeSet::from([0, 2])).unwrap();
+        assert_eq!(some.iter().map(|(at, row)| (*at, row.id.as_str())).collect::<Vec<_>>(), [(0, "a"), (2, "c")]);
+        assert!(rows_at(texts.path(), &BTreeSet::from([3])).is_err());
         let error = Rows::open(texts.path(), 2).unwrap().take(2).unwrap_err();
         assert_eq!(error.to_string(), "the texts end after 3 rows, more were asked for");
         assert!(Rows::open(texts.path(), 4).is_err());
@@ -195,6 +225,8 @@ mod tests {
             let error = judgements(file(bad).path()).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
+        assert_eq!(scores(file("2.5\n-0.5\n3\n").path()).unwrap(), [2.5, -0.5, 3.0]);
+        assert!(scores(file("2.5\nNaN\n").path()).unwrap_err().to_string().contains("scores, line 2"));
         assert!(ids(file("\"a\"\nb\n").path()).unwrap_err().to_string().contains("ids, line 2"));
     }
 }

@@ -1,4 +1,4 @@
-//! Retrieval measures with exact ties.
+//! Measures with exact ties.
 //!
 //! Documents of equal score form a group whose order is uniformly random. [`Value::value`] is the expectation over
 //! these orders in closed form (F. McSherry and M. Najork, "Computing information retrieval performance measures
@@ -13,12 +13,16 @@
 //! A run must hold every document of the last group it reaches into, so that each group is complete. Retrieval keeps
 //! the whole group tied at its cut for this reason.
 //!
-//! [`statistics`] says what the difference between two runs is worth.
+//! [`correlate`] is for pairs of sentences, which have no ranking: their scores against those of people.
+//!
+//! [`statistics`] says what the difference between two runs is worth; [`conventions`] what other tools make of one.
 //!
 //! Owns: definitions and arithmetic. Does not own: files, ids as text. Only operations whose
 //! result IEEE 754 fixes are used, plus `libm`'s logarithm, in a fixed order: values are the same on every machine.
 
 mod bpref;
+pub mod conventions;
+mod correlation;
 mod found;
 mod judgements;
 mod map;
@@ -29,9 +33,10 @@ mod run;
 pub mod statistics;
 mod success;
 
-use bitsweep_proto::Measure;
 use bitsweep_proto::outcome::Measured;
+use bitsweep_proto::{Measure, Task};
 
+pub use correlation::correlate;
 pub use judgements::Judgements;
 pub use run::{Hit, QueryRun};
 
@@ -83,12 +88,48 @@ pub enum MeasureError {
         /// Row of the document.
         document: u32,
     },
+    /// A grade is too great for a gain of 2^grade − 1.
+    #[error("a gain of 2^{grade} − 1 is asked for; grades may be at most {greatest}")]
+    GradeTooGreat {
+        /// The grade.
+        grade: i32,
+        /// The greatest that may be.
+        greatest: i32,
+    },
     /// An overlap without a run to compare with.
     #[error("{measure} compares with the float32 run, but no reference run was given")]
     NoReference {
         /// The measure.
         measure: Measure,
     },
+    /// A measure of rankings for pairs, or one of pairs for a ranking.
+    #[error("{measure} measures no {}", other(.measure))]
+    OtherTask {
+        /// The measure.
+        measure: Measure,
+    },
+    /// As many scores as pairs are needed.
+    #[error("{scores} scores for {gold} pairs; each pair has one")]
+    OtherPairs {
+        /// Scores of the codec.
+        scores: usize,
+        /// Scores of people.
+        gold: usize,
+    },
+    /// A score that is NaN or infinite.
+    #[error("a score of pair {pair} (from 0) is not finite; scores must be numbers")]
+    NoScore {
+        /// The pair.
+        pair: usize,
+    },
+}
+
+/// What a measure was asked for in vain.
+fn other(measure: &Measure) -> &'static str {
+    match measure.task() {
+        Task::Retrieval => "pairs of sentences",
+        Task::Similarity => "rankings",
+    }
 }
 
 /// Evaluates one measure for one judged query. For a query that is missing from the run, pass the empty run.
@@ -115,6 +156,7 @@ pub fn evaluate(
             let reference = reference.ok_or(MeasureError::NoReference { measure })?;
             overlap::evaluate(k as usize, run, reference)
         }
+        Measure::Spearman | Measure::Pearson => return Err(MeasureError::OtherTask { measure }),
     })
 }
 

@@ -65,6 +65,11 @@ impl QueryRun {
         Ok(Self { documents, ends })
     }
 
+    /// Documents in the order given, none tied with another. No document may stand twice.
+    pub(crate) fn strict(documents: Vec<u32>) -> Self {
+        Self { ends: (1..=documents.len()).collect(), documents }
+    }
+
     /// Documents in trec_eval's order.
     pub fn documents(&self) -> &[u32] {
         &self.documents
@@ -73,6 +78,16 @@ impl QueryRun {
     /// Size of the largest group of tied documents; 0 for the empty run.
     pub fn largest_group(&self) -> usize {
         self.groups().map(|group| group.documents.len()).max().unwrap_or(0)
+    }
+
+    /// Whether tied documents reach into the first `k` ranks.
+    pub fn is_tied_within(&self, k: usize) -> bool {
+        self.groups().any(|group| group.documents.len() > 1 && group.before < k)
+    }
+
+    /// Whether some of tied documents are among the first `k` ranks and others are not.
+    pub fn is_tied_across(&self, k: usize) -> bool {
+        self.groups().any(|group| group.before < k && group.before + group.documents.len() > k)
     }
 
     /// The groups, best first.

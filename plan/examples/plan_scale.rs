@@ -108,11 +108,13 @@ fn lock(manifest: &Manifest) -> Lock {
         qrels: file(&format!("{name} qrels")),
         counts: DatasetCounts { documents: 5_183, queries: 300, queries_without_judgements: 0, judgements: 339 },
         warnings: Vec::new(),
+        sample: None,
     };
     Lock {
         version: LOCK_VERSION,
         models: manifest.models.keys().map(|name| (name.clone(), model(name))).collect(),
         datasets: manifest.datasets.keys().map(|name| (name.clone(), dataset(name))).collect(),
+        similarity: Default::default(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bitsweep_proto::{Measure, Task};
+
 /// Lines that [`PlanErrors`] shows before it only counts.
 const SHOWN: usize = 50;
 
@@ -82,6 +84,31 @@ pub enum PlanError {
     /// Nothing would be measured.
     #[error("`measures` is empty: name at least one, such as nDCG@10")]
     NoMeasures,
+    /// A dataset of which nothing would be measured.
+    #[error(
+        "dataset \"{dataset}\" is for {task}, and none of `measures` is: add one, such as {example}, or exclude the dataset"
+    )]
+    Unmeasured {
+        /// Its name in the manifest.
+        dataset: String,
+        /// Its task.
+        task: Task,
+        /// What would do.
+        example: &'static str,
+    },
+    /// A measure that measures nothing, so it is most likely a slip.
+    #[error(
+        "{measure} is for {task}, and the sweep has no such dataset: remove it from `measures`, or say `task: {task}`"
+    )]
+    MeasuresNothing {
+        /// The measure.
+        measure: Measure,
+        /// What it is for.
+        task: Task,
+    },
+    /// A geometry of nothing.
+    #[error("`geometry` is of documents and queries, and no dataset is for retrieval: remove it")]
+    GeometryOfNothing,
     /// The lock does not know a source.
     #[error("{axis} \"{name}\" is not in the lock: resolve the sources again with --update-lock")]
     NotLocked {

@@ -1,14 +1,13 @@
 //! Manifest → cells: matrix, minus `exclude`, plus `include`, each with its tier and track.
 //!
-//! Table order is models, then datasets, then codecs, each in manifest order. A cell of `include` whose codec is not in
-//! `codecs` stands after the matrix cells of its model and dataset. `include` wins over `exclude`; no cell stands twice.
+//! Table order is models, then datasets, then codecs, each in manifest order; the second stages of a codec stand after the codec
+//! alone. A cell of `include` whose codec is not in `codecs` stands after the matrix cells of its model and dataset, and has no
+//! second stage. `include` wins over `exclude`; no cell stands twice.
 
 use std::collections::HashMap;
 
-use bitsweep_proto::Codec;
-use bitsweep_proto::Manifest;
-use bitsweep_proto::Track;
-use bitsweep_proto::manifest::{CodecAxis, Where};
+use bitsweep_proto::manifest::{CodecAxis, Point, Where};
+use bitsweep_proto::{Codec, Manifest, Rescore, Task, Track};
 use indexmap::{IndexMap, IndexSet};
 
 use crate::errors::PlanError;
@@ -28,12 +27,8 @@ pub struct Expanded<'m> {
 /// One cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpandedCell<'m> {
-    /// Model name.
-    pub model: &'m str,
-    /// Dataset name.
-    pub dataset: &'m str,
-    /// The codec with its seed.
-    pub codec: Codec,
+    /// Where it is in the matrix.
+    pub point: Point<'m>,
     /// Order of execution; 1 is first.
     pub tier: u32,
     /// Core or exploratory.
@@ -53,17 +48,20 @@ pub fn expand(manifest: &Manifest) -> Expanded<'_> {
     for model in manifest.models.keys() {
         for dataset in manifest.datasets.keys() {
             let added = included.get(&(model.as_str(), dataset.as_str())).unwrap_or(&none);
-            let kept = matrix.iter().filter(|codec| {
-                let excluded = exclude.any(model, dataset, codec);
-                !excluded || added.contains(*codec)
+            let point = |codec, rescore| Point { model, dataset, codec, rescore };
+            let of_matrix =
+                matrix.iter().flat_map(|codec| stages(manifest, (dataset, codec)).map(|stage| point(*codec, stage)));
+            let kept = of_matrix.filter(|point| {
+                let excluded = exclude.any(point);
+                !excluded || point.rescore.is_none() && added.contains(&point.codec)
             });
-            let mut codecs: Vec<Codec> = kept.copied().collect();
-            codecs.extend(added.iter().filter(|codec| !matrix.contains(*codec)));
-            for codec in codecs {
-                let entry = tiers.first(model, dataset, &codec).map(|entry| &manifest.tiers[entry]);
+            let mut points: Vec<Point<'_>> = kept.collect();
+            points.extend(added.iter().filter(|codec| !matrix.contains(*codec)).map(|codec| point(*codec, None)));
+            for point in points {
+                let entry = tiers.first(&point).map(|entry| &manifest.tiers[entry]);
                 let tier = entry.map_or(DEFAULT_TIER, |entry| entry.tier);
                 let track = entry.and_then(|entry| entry.track).unwrap_or(manifest.track);
-                cells.push(ExpandedCell { model, dataset, codec, tier, track });
+                cells.push(ExpandedCell { point, tier, track });
             }
         }
     }
@@ -74,6 +72,13 @@ pub fn expand(manifest: &Manifest) -> Expanded<'_> {
         problems.push(PlanError::NoCells);
     }
     Expanded { cells, problems }
+}
+
+/// The codec alone, then its second stages: those of searches, for nothing is ranked in pairs.
+fn stages(manifest: &Manifest, (dataset, codec): (&str, &Codec)) -> impl Iterator<Item = Option<Rescore>> {
+    let ranked = manifest.datasets.get(dataset).is_some_and(|dataset| dataset.task == Task::Retrieval);
+    let rescored = manifest.rescore.iter().filter(move |_| ranked).flat_map(|axis| axis.expand(codec));
+    std::iter::once(None).chain(rescored.map(Some))
 }
 
 /// Gates that hold nothing, or wait for what they hold; budgets that limit nothing.
@@ -142,10 +147,10 @@ impl<'m> Entries<'m> {
     }
 
     /// Whether any entry matches. All that do count as used.
-    fn any(&mut self, model: &str, dataset: &str, codec: &Codec) -> bool {
+    fn any(&mut self, point: &Point<'_>) -> bool {
         let mut matched = false;
         for (entry, used) in self.entries.iter().zip(&mut self.used) {
-            if entry.matches(model, dataset, codec) {
+            if entry.matches(point) {
                 *used = true;
                 matched = true;
             }
@@ -154,8 +159,8 @@ impl<'m> Entries<'m> {
     }
 
     /// The first entry that matches; it alone counts as used.
-    fn first(&mut self, model: &str, dataset: &str, codec: &Codec) -> Option<usize> {
-        let found = self.entries.iter().position(|entry| entry.matches(model, dataset, codec))?;
+    fn first(&mut self, point: &Point<'_>) -> Option<usize> {
+        let found = self.entries.iter().position(|entry| entry.matches(point))?;
         self.used[found] = true;
         Some(found)
     }

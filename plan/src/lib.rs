@@ -13,6 +13,7 @@ pub mod plan;
 mod recipe;
 pub mod retry;
 pub mod scheduler;
+mod similarity;
 pub mod summary;
 pub mod work;
 

@@ -5,14 +5,16 @@
 
 use bitsweep_proto::job::ARCHITECTURES;
 use bitsweep_proto::lock::Lock;
+use bitsweep_proto::manifest::Point;
 use bitsweep_proto::plan::{PLAN_VERSION, PlannedCell};
-use bitsweep_proto::{Cell, Codec, Manifest, Measure, Plan, Profiles};
+use bitsweep_proto::{Cell, Codec, Manifest, Measure, Plan, Profiles, Task};
 use indexmap::IndexSet;
 
 use crate::errors::{PlanError, PlanErrors};
 use crate::expand::{DEFAULT_TIER, ExpandedCell, expand};
 use crate::graph::Graph;
-use crate::recipe::{Aim, Pair, Retrieval};
+use crate::recipe::{Aim, Pair, Retrieval, of_task};
+use crate::similarity::{Pairs, Similarity};
 
 /// The plan of `manifest`, whose text is `text`, with the sources in `lock`, for machines that offer `profiles`.
 ///
@@ -20,38 +22,44 @@ use crate::recipe::{Aim, Pair, Retrieval};
 pub fn plan(manifest: &Manifest, text: &str, lock: &Lock, profiles: &Profiles) -> Result<Plan, PlanErrors> {
     let expanded = expand(manifest);
     let mut errors = expanded.problems;
-    if manifest.measures.is_empty() {
-        errors.push(PlanError::NoMeasures);
-    }
+    errors.extend(unfit_measures(manifest, &expanded.cells));
     errors.extend(idle_expectations(manifest, &expanded.cells));
     errors.extend(unusable_sources(manifest, lock, &expanded.cells));
 
-    let aim = Aim::of(&manifest.measures);
+    let aims = (Aim::of(&manifest.measures), of_task(&manifest.measures, Task::Similarity));
     let mut graph = Graph::new(profiles);
     let mut cells = Vec::with_capacity(expanded.cells.len());
-    for group in expanded.cells.chunk_by(|a, b| (a.model, a.dataset) == (b.model, b.dataset)) {
-        let Some(pair) = pair(manifest, lock, group[0].model, group[0].dataset) else { continue };
-        errors.extend(group.iter().filter_map(|cell| unfit(pair, cell)));
+    for group in expanded.cells.chunk_by(|a, b| place(a) == place(b)) {
+        let (model, dataset) = place(&group[0]);
+        let Some(subject) = Subject::of(manifest, lock, (model, dataset)) else { continue };
+        errors.extend(group.iter().filter_map(|cell| unfit(&subject, cell)));
         // Seeds of one codec have one reason.
         errors.dedup();
         if !errors.is_empty() {
             continue; // Nothing will be planned; go on looking for problems.
         }
-        let recipe = Retrieval::new(&mut graph, pair, &aim);
+        let most = group.iter().filter_map(|cell| cell.point.rescore).map(|rescore| rescore.candidates).max();
+        let recipe = subject.recipe(&mut graph, (&aims, most.unwrap_or(0)));
         for cell in group {
-            let job = recipe.measure(&mut graph, cell.codec);
+            let Point { codec, rescore, .. } = cell.point;
+            let job = match &recipe {
+                Recipe::Retrieval(recipe) => recipe.measure(&mut graph, codec, rescore),
+                Recipe::Similarity(recipe) => recipe.measure(&mut graph, codec),
+            };
             cells.push(PlannedCell {
-                cell: Cell::retrieval(cell.model, cell.dataset, cell.codec),
+                cell: Cell::retrieval(model, dataset, codec).rescored(rescore),
                 tier: cell.tier,
                 track: cell.track,
                 job,
             });
         }
-        if manifest.geometry {
+        if let Recipe::Retrieval(recipe) = &recipe
+            && manifest.geometry
+        {
             // As early, and as much a part of the core, as the first of the cells that it explains.
             let tier = group.iter().map(|cell| cell.tier).min().unwrap_or(DEFAULT_TIER);
             let track = group.iter().map(|cell| cell.track).min().unwrap_or_default();
-            let cell = Cell::geometry(group[0].model, group[0].dataset);
+            let cell = Cell::geometry(model, dataset);
             cells.push(PlannedCell { cell, tier, track, job: recipe.geometry(&mut graph) });
         }
     }
@@ -74,14 +82,91 @@ pub fn plan(manifest: &Manifest, text: &str, lock: &Lock, profiles: &Profiles) -
     })
 }
 
-/// What manifest and lock say of one model and one dataset; `None` where either lacks one of them.
-fn pair<'a>(manifest: &'a Manifest, lock: &'a Lock, model: &str, dataset: &str) -> Option<Pair<'a>> {
-    Some(Pair {
-        model: manifest.models.get(model)?,
-        locked_model: lock.models.get(model)?,
-        dataset: manifest.datasets.get(dataset)?,
-        locked_dataset: lock.datasets.get(dataset)?,
-    })
+/// Model and dataset of a cell.
+fn place<'m>(cell: &ExpandedCell<'m>) -> (&'m str, &'m str) {
+    (cell.point.model, cell.point.dataset)
+}
+
+/// What manifest and lock say of one model and one dataset.
+enum Subject<'a> {
+    Retrieval(Pair<'a>),
+    Similarity(Pairs<'a>),
+}
+
+/// The jobs of one model on one dataset.
+enum Recipe<'a> {
+    Retrieval(Retrieval<'a>),
+    Similarity(Similarity<'a>),
+}
+
+impl<'a> Subject<'a> {
+    /// `None` where manifest or lock lacks the model or the dataset.
+    fn of(manifest: &'a Manifest, lock: &'a Lock, (model, name): (&str, &str)) -> Option<Self> {
+        let (model, locked_model) = (manifest.models.get(model)?, lock.models.get(model)?);
+        let dataset = manifest.datasets.get(name)?;
+        Some(match dataset.task {
+            Task::Retrieval => {
+                let locked_dataset = lock.datasets.get(name)?;
+                Self::Retrieval(Pair { model, locked_model, dataset, locked_dataset })
+            }
+            Task::Similarity => {
+                let locked = lock.similarity.get(name)?;
+                Self::Similarity(Pairs { model, locked_model, locked })
+            }
+        })
+    }
+
+    /// `most_candidates`: those of the deepest second stage.
+    fn recipe(&self, graph: &mut Graph<'_>, (aims, most_candidates): (&'a (Aim, Vec<Measure>), u32)) -> Recipe<'a> {
+        match self {
+            Self::Retrieval(pair) => Recipe::Retrieval(Retrieval::new(graph, *pair, (&aims.0, most_candidates))),
+            Self::Similarity(pairs) => Recipe::Similarity(Similarity::new(graph, *pairs, &aims.1)),
+        }
+    }
+
+    fn dim(&self) -> u32 {
+        match self {
+            Self::Retrieval(Pair { locked_model, .. }) | Self::Similarity(Pairs { locked_model, .. }) => {
+                locked_model.facts.dim
+            }
+        }
+    }
+
+    /// What codecs learn from: how many, and what they are.
+    fn learnt_from(&self) -> (u64, &'static str, &'static str) {
+        match self {
+            Self::Retrieval(pair) => (pair.locked_dataset.counts.documents, "the documents", "this dataset"),
+            Self::Similarity(pairs) => (pairs.locked.counts.fit, "the sentences of `fit`", "that split"),
+        }
+    }
+}
+
+/// Datasets that no measure is for, measures that no dataset is for, and a geometry of nothing.
+fn unfit_measures(manifest: &Manifest, cells: &[ExpandedCell<'_>]) -> Vec<PlanError> {
+    if manifest.measures.is_empty() {
+        return vec![PlanError::NoMeasures];
+    }
+    let mut errors = Vec::new();
+    let names: IndexSet<&str> = cells.iter().map(|cell| cell.point.dataset).collect();
+    let used = names.iter().filter_map(|name| Some((*name, manifest.datasets.get(*name)?.task)));
+    let used: Vec<(&str, Task)> = used.collect();
+    for (name, task) in &used {
+        if of_task(&manifest.measures, *task).is_empty() {
+            let example = match task {
+                Task::Retrieval => "nDCG@10",
+                Task::Similarity => "Spearman",
+            };
+            errors.push(PlanError::Unmeasured { dataset: (*name).to_owned(), task: *task, example });
+        }
+    }
+    let is_used = |task: Task| used.is_empty() || used.iter().any(|(_, of)| *of == task);
+    for measure in manifest.measures.iter().filter(|measure| !is_used(measure.task())) {
+        errors.push(PlanError::MeasuresNothing { measure: *measure, task: measure.task() });
+    }
+    if manifest.geometry && !is_used(Task::Retrieval) {
+        errors.push(PlanError::GeometryOfNothing);
+    }
+    errors
 }
 
 /// Expectations of what is not measured.
@@ -89,11 +174,13 @@ fn idle_expectations(manifest: &Manifest, cells: &[ExpandedCell<'_>]) -> Vec<Pla
     let mut errors = Vec::new();
     for (i, expect) in manifest.expect.iter().enumerate() {
         let is_there = |cell: &ExpandedCell<'_>| {
-            (cell.model, cell.dataset, cell.codec) == (&expect.model, &expect.dataset, Codec::Float32)
+            place(cell) == (&expect.model, &expect.dataset) && cell.point.codec == Codec::Float32
         };
         let what = if !cells.iter().any(is_there) {
             format!("float32 of {} on {}", expect.model, expect.dataset)
-        } else if !manifest.measures.contains(&expect.measure) {
+        } else if !manifest.measures.contains(&expect.measure)
+            || manifest.datasets.get(&expect.dataset).is_some_and(|dataset| dataset.task != expect.measure.task())
+        {
             expect.measure.to_string()
         } else {
             continue;
@@ -105,8 +192,8 @@ fn idle_expectations(manifest: &Manifest, cells: &[ExpandedCell<'_>]) -> Vec<Pla
 
 /// Problems of the models and datasets that some cell uses, each once.
 fn unusable_sources(manifest: &Manifest, lock: &Lock, cells: &[ExpandedCell<'_>]) -> Vec<PlanError> {
-    let models: IndexSet<&str> = cells.iter().map(|cell| cell.model).collect();
-    let datasets: IndexSet<&str> = cells.iter().map(|cell| cell.dataset).collect();
+    let models: IndexSet<&str> = cells.iter().map(|cell| cell.point.model).collect();
+    let datasets: IndexSet<&str> = cells.iter().map(|cell| cell.point.dataset).collect();
     let missing = |axis, name: &str| PlanError::NotLocked { axis, name: name.to_owned() };
     let mut errors = Vec::new();
     for name in models {
@@ -121,24 +208,37 @@ fn unusable_sources(manifest: &Manifest, lock: &Lock, cells: &[ExpandedCell<'_>]
         }
     }
     for name in datasets {
-        let Some(locked) = lock.datasets.get(name) else {
-            errors.push(missing("dataset", name));
-            continue;
-        };
-        let wanted = manifest.datasets.get(name).map_or("", |dataset| &dataset.split);
-        if wanted != locked.split {
-            errors.push(PlanError::OtherSplit {
-                dataset: name.to_owned(),
-                wanted: wanted.to_owned(),
-                locked: locked.split.clone(),
-            });
-        }
-        let counts = [("documents", locked.counts.documents), ("judged queries", locked.counts.queries)];
-        for (what, _) in counts.into_iter().filter(|(_, count)| *count == 0) {
-            errors.push(PlanError::Empty { dataset: name.to_owned(), what });
+        let Some(said) = manifest.datasets.get(name) else { continue };
+        match said.task {
+            Task::Retrieval => match lock.datasets.get(name) {
+                None => errors.push(missing("dataset", name)),
+                Some(locked) => {
+                    errors.extend(other_split(name, &said.split, &locked.split));
+                    let counts = [("documents", locked.counts.documents), ("judged queries", locked.counts.queries)];
+                    errors.extend(counts.into_iter().filter_map(|count| empty(name, count)));
+                }
+            },
+            Task::Similarity => match lock.similarity.get(name) {
+                None => errors.push(missing("dataset", name)),
+                Some(locked) => {
+                    errors.extend(other_split(name, &said.split, &locked.split));
+                    errors.extend(other_split(name, said.fit.as_deref().unwrap_or_default(), &locked.fit));
+                    let counts = [("pairs", locked.counts.pairs), ("sentences to fit codecs on", locked.counts.fit)];
+                    errors.extend(counts.into_iter().filter_map(|count| empty(name, count)));
+                }
+            },
         }
     }
     errors
+}
+
+fn other_split(dataset: &str, wanted: &str, locked: &str) -> Option<PlanError> {
+    let [dataset, wanted, locked] = [dataset, wanted, locked].map(str::to_owned);
+    (wanted != locked).then_some(PlanError::OtherSplit { dataset, wanted, locked })
+}
+
+fn empty(dataset: &str, (what, count): (&'static str, u64)) -> Option<PlanError> {
+    (count == 0).then(|| PlanError::Empty { dataset: dataset.to_owned(), what })
 }
 
 /// The manifest may not ask for more tokens than the network has positions for.
@@ -148,18 +248,18 @@ fn too_many_tokens(manifest: &Manifest, lock: &Lock, name: &str) -> Option<PlanE
 }
 
 /// Why `cell` cannot be run, or `None` where it can.
-fn unfit(pair: Pair<'_>, cell: &ExpandedCell<'_>) -> Option<PlanError> {
-    let documents = pair.locked_dataset.counts.documents;
+fn unfit(subject: &Subject<'_>, cell: &ExpandedCell<'_>) -> Option<PlanError> {
+    let (count, what, whose) = subject.learnt_from();
+    let Point { model, dataset, codec, .. } = cell.point;
     let too_few = || {
-        let (needed, codec) = (cell.codec.least_documents(), cell.codec);
-        let few = (1..needed).contains(&documents);
-        few.then(|| format!("{codec} learns from the documents and needs {needed}, this dataset has {documents}"))
+        let needed = codec.least_documents(subject.dim());
+        let few = (1..needed).contains(&count);
+        few.then(|| format!("{codec} learns from {what} and needs {needed}, {whose} has {count}"))
     };
-    let why = cell.codec.unfit(pair.locked_model.facts.dim).or_else(too_few)?;
-    Some(PlanError::Unfit {
-        model: cell.model.to_owned(),
-        dataset: cell.dataset.to_owned(),
-        codec: cell.codec.name(),
-        why,
-    })
+    let approximate = || {
+        let pairs = matches!(subject, Subject::Similarity(_)) && codec.is_approximate();
+        pairs.then(|| "its search is approximate and may leave a pair without a score".to_owned())
+    };
+    let why = codec.unfit(subject.dim()).or_else(too_few).or_else(approximate)?;
+    Some(PlanError::Unfit { model: model.to_owned(), dataset: dataset.to_owned(), codec: codec.name(), why })
 }

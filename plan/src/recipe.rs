@@ -1,14 +1,17 @@
 //! The recipe of the retrieval family: which jobs one model on one dataset needs, and each codec on top.
 //!
 //! Embeddings of documents and of queries in fixed row shards, shared by every codec; per codec an index (float32
-//! searches the embedding itself), a run and its measures. A measure that compares with float32 adds the float32 run,
+//! searches the embedding itself), a run and its measures; per second stage a run made from it, and its measures. A measure that compares with float32 adds the float32 run,
 //! whether float32 is a cell or not.
 
-use bitsweep_proto::job::{CHUNK_ROWS, Compress, Embed, GeometrySpec, MeasureSpec, Retrieve, SHARD_ROWS, Texts};
+use bitsweep_proto::job::{
+    CHUNK_ROWS, Compress, Embed, GeometrySpec, MeasureSpec, RescoreSpec, Retrieve, SHARD_ROWS, Texts,
+};
 use bitsweep_proto::lock::{LockedDataset, LockedFile, LockedModel};
 use bitsweep_proto::manifest::{Dataset, Model};
 use bitsweep_proto::plan::{From, Input};
-use bitsweep_proto::{Codec, Digest, Measure, Spec};
+use bitsweep_proto::rescore::Exact;
+use bitsweep_proto::{Codec, Digest, Measure, Rescore, Spec, Task};
 
 use crate::graph::{Graph, artifact};
 
@@ -29,42 +32,52 @@ pub(crate) struct Aim {
 }
 
 impl Aim {
-    /// The measures as a set: their order in the manifest is the table's business and must not change a key.
+    /// What is measured of retrieval datasets.
     pub(crate) fn of(measures: &[Measure]) -> Self {
-        let mut sorted = measures.to_vec();
-        sorted.sort();
-        sorted.dedup();
+        let measures = of_task(measures, Task::Retrieval);
         Self {
             depth: measures.iter().map(Measure::depth).max().unwrap_or(0),
             needs_reference: measures.iter().any(Measure::needs_reference),
-            measures: sorted,
+            measures,
         }
     }
+}
+
+/// The measures of a task as a set: their order in the manifest is the table's business and must not change a key.
+pub(crate) fn of_task(measures: &[Measure], task: Task) -> Vec<Measure> {
+    let mut sorted: Vec<Measure> = measures.iter().copied().filter(|measure| measure.task() == task).collect();
+    sorted.sort();
+    sorted.dedup();
+    sorted
 }
 
 /// The jobs of one pair: the embeddings, planned at once, and what is planned for each codec.
 pub(crate) struct Retrieval<'a> {
     pair: Pair<'a>,
     aim: &'a Aim,
+    /// The most candidates that any second stage here ranks again.
+    most_candidates: u32,
     documents: Vec<Input>,
     queries: Vec<Input>,
     reference: Option<u32>,
 }
 
 impl<'a> Retrieval<'a> {
-    pub(crate) fn new(graph: &mut Graph<'_>, pair: Pair<'a>, aim: &'a Aim) -> Self {
-        let documents = embeddings(graph, pair, Texts::Documents);
-        let queries = embeddings(graph, pair, Texts::Queries);
-        let mut recipe = Self { pair, aim, documents, queries, reference: None };
+    pub(crate) fn new(graph: &mut Graph<'_>, pair: Pair<'a>, (aim, most_candidates): (&'a Aim, u32)) -> Self {
+        let [documents, queries] = pair.texts().map(|of| embeddings(graph, (pair.model, pair.locked_model), &of));
+        let mut recipe = Self { pair, aim, most_candidates, documents, queries, reference: None };
         if aim.needs_reference {
-            recipe.reference = Some(recipe.retrieve(graph, Codec::Float32));
+            recipe.reference = Some(recipe.retrieve(graph, Codec::Float32, aim.depth));
         }
         recipe
     }
 
     /// The measuring job of `codec`, with all that it needs.
-    pub(crate) fn measure(&self, graph: &mut Graph<'_>, codec: Codec) -> u32 {
-        let run = self.retrieve(graph, codec);
+    pub(crate) fn measure(&self, graph: &mut Graph<'_>, codec: Codec, rescore: Option<Rescore>) -> u32 {
+        let run = match rescore {
+            None => self.retrieve(graph, codec, self.aim.depth),
+            Some(rescore) => self.rescore(graph, codec, rescore),
+        };
         let mut inputs = vec![
             artifact("run", run),
             self.document_ids(),
@@ -81,21 +94,40 @@ impl<'a> Retrieval<'a> {
         graph.add(Spec::Geometry(GeometrySpec { dim: self.pair.locked_model.facts.dim }), inputs)
     }
 
-    fn retrieve(&self, graph: &mut Graph<'_>, codec: Codec) -> u32 {
+    /// The run of `codec` with its best documents ranked again. Where the run that is measured does not go deep enough, all
+    /// second stages share one that does.
+    fn rescore(&self, graph: &mut Graph<'_>, codec: Codec, Rescore { with, candidates }: Rescore) -> u32 {
+        let depth = self.aim.depth;
+        let run = self.retrieve(graph, codec, if candidates <= depth { depth } else { self.most_candidates });
+        let mut inputs = vec![artifact("run", run)];
+        inputs.extend_from_slice(&self.queries);
+        match with {
+            Exact::Float32 => inputs.extend_from_slice(&self.documents),
+            Exact::Int8 => inputs.push(artifact("index", self.index(graph, with.codec()))),
+        }
+        let dim = self.pair.locked_model.facts.dim;
+        graph.add(Spec::Rescore(RescoreSpec { with, candidates, dim, depth }), inputs)
+    }
+
+    fn index(&self, graph: &mut Graph<'_>, codec: Codec) -> u32 {
+        let dim = self.pair.locked_model.facts.dim;
+        graph.add(Spec::Compress(Compress { codec: codec.stored(), dim }), self.documents.clone())
+    }
+
+    fn retrieve(&self, graph: &mut Graph<'_>, codec: Codec, depth: u32) -> u32 {
         let dim = self.pair.locked_model.facts.dim;
         let mut inputs = self.queries.clone();
         if codec == Codec::Float32 {
             inputs.extend_from_slice(&self.documents);
         } else {
-            let index = graph.add(Spec::Compress(Compress { codec: codec.stored(), dim }), self.documents.clone());
-            inputs.push(artifact("index", index));
+            inputs.push(artifact("index", self.index(graph, codec)));
         }
         let wanted = self.pair.dataset.ignore_identical_ids;
         let ignore_identical_ids = wanted.unwrap_or(self.pair.locked_dataset.ignore_identical_ids);
         if ignore_identical_ids {
             inputs.extend([self.document_ids(), self.query_texts()]);
         }
-        graph.add(Spec::Retrieve(Retrieve { codec, dim, depth: self.aim.depth, ignore_identical_ids }), inputs)
+        graph.add(Spec::Retrieve(Retrieve { codec, dim, depth, ignore_identical_ids }), inputs)
     }
 
     fn document_ids(&self) -> Input {
@@ -107,38 +139,64 @@ impl<'a> Retrieval<'a> {
     }
 }
 
+impl<'a> Pair<'a> {
+    /// The documents and the queries.
+    fn texts(&self) -> [Embedded<'a>; 2] {
+        let facts = self.model.effective(&self.locked_model.facts);
+        let LockedDataset { corpus, queries, counts, .. } = self.locked_dataset;
+        [
+            Embedded {
+                name: "documents",
+                texts: Texts::Documents,
+                prefix: facts.document_prefix,
+                rows: counts.documents,
+                file: corpus,
+            },
+            Embedded {
+                name: "queries",
+                texts: Texts::Queries,
+                prefix: facts.query_prefix,
+                rows: counts.queries,
+                file: queries,
+            },
+        ]
+    }
+}
+
+/// Texts that are embedded.
+pub(crate) struct Embedded<'a> {
+    /// What the jobs that read the vectors call them.
+    pub(crate) name: &'static str,
+    pub(crate) texts: Texts,
+    pub(crate) prefix: String,
+    pub(crate) rows: u64,
+    pub(crate) file: &'a LockedFile,
+}
+
 /// One embedding job for each shard of rows, as inputs for the jobs that read them all.
-fn embeddings(graph: &mut Graph<'_>, pair: Pair<'_>, texts: Texts) -> Vec<Input> {
-    let counts = &pair.locked_dataset.counts;
-    let (name, rows, file) = match texts {
-        Texts::Documents => ("documents", counts.documents, &pair.locked_dataset.corpus),
-        Texts::Queries => ("queries", counts.queries, &pair.locked_dataset.queries),
-    };
-    let mut inputs = model_files(pair.locked_model);
-    inputs.push(blob("texts", file));
+pub(crate) fn embeddings(graph: &mut Graph<'_>, model: (&Model, &LockedModel), of: &Embedded<'_>) -> Vec<Input> {
+    let mut inputs = model_files(model.1);
+    inputs.push(blob("texts", of.file));
     let shard = |first_row: u64| {
-        let spec = embed(pair, texts, first_row, SHARD_ROWS.min(rows - first_row));
-        artifact(name, graph.add(Spec::Embed(spec), inputs.clone()))
+        let spec = embed(model, of, first_row);
+        artifact(of.name, graph.add(Spec::Embed(spec), inputs.clone()))
     };
-    (0..rows).step_by(usize::try_from(SHARD_ROWS).expect("a shard fits in memory")).map(shard).collect()
+    (0..of.rows).step_by(usize::try_from(SHARD_ROWS).expect("a shard fits in memory")).map(shard).collect()
 }
 
 /// The settings in force: the manifest's where it has them, else the model's own.
-fn embed(pair: Pair<'_>, texts: Texts, first_row: u64, rows: u64) -> Embed {
-    let facts = pair.model.effective(&pair.locked_model.facts);
+fn embed((model, locked): (&Model, &LockedModel), of: &Embedded<'_>, first_row: u64) -> Embed {
+    let facts = model.effective(&locked.facts);
     Embed {
-        texts,
+        texts: of.texts,
         architecture: facts.architecture,
         dim: facts.dim,
-        prefix: match texts {
-            Texts::Documents => facts.document_prefix,
-            Texts::Queries => facts.query_prefix,
-        },
+        prefix: of.prefix.clone(),
         max_tokens: facts.max_tokens,
         pooling: facts.pooling,
         normalize: facts.normalize,
         first_row,
-        rows,
+        rows: SHARD_ROWS.min(of.rows - first_row),
         chunk_rows: CHUNK_ROWS,
     }
 }
@@ -156,6 +214,6 @@ fn model_files(model: &LockedModel) -> Vec<Input> {
 }
 
 /// An input that is one imported blob without a name of its own.
-fn blob(name: &str, file: &LockedFile) -> Input {
+pub(crate) fn blob(name: &str, file: &LockedFile) -> Input {
     Input { name: name.to_owned(), item: String::new(), from: From::Blob(file.sha256) }
 }

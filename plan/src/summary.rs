@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bitsweep_proto::job::{Compress, Embed, Retrieve};
+use bitsweep_proto::job::{Compress, Embed, RescoreSpec, Retrieve};
 use bitsweep_proto::plan::{From, PlannedJob};
 use bitsweep_proto::{Axis, JobKey, Kind, Plan, Spec};
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,9 @@ pub fn summary(plan: &Plan, done: &dyn Fn(&JobKey) -> bool) -> Summary {
     }
     let kinds = kinds
         .into_iter()
-        .filter(|count| count.total > 0 || !matches!(count.kind, Kind::Geometry | Kind::Noop))
+        .filter(|count| {
+            count.total > 0 || !matches!(count.kind, Kind::Rescore | Kind::Geometry | Kind::Similarity | Kind::Noop)
+        })
         .collect();
     Summary { kinds, matrix: matrix(plan, &job_done) }
 }
@@ -126,10 +128,13 @@ impl Rows {
         match &job.spec {
             Spec::Embed(Embed { rows, dim, .. }) => rows * 4 * u64::from(*dim),
             Spec::Compress(Compress { codec, dim }) => {
-                documents * codec.footprint(*dim).bytes_per_vector + codec.stored_shared_bytes(*dim)
+                let each = codec.footprint(*dim, documents).bytes_per_vector;
+                documents * each + codec.stored_shared_bytes(*dim, documents)
             }
-            Spec::Retrieve(Retrieve { depth, .. }) => queries * documents.min(u64::from(*depth)) * HIT_BYTES,
-            Spec::Measure(_) | Spec::Geometry(_) | Spec::Noop(_) => 0,
+            Spec::Retrieve(Retrieve { depth, .. }) | Spec::Rescore(RescoreSpec { depth, .. }) => {
+                queries * documents.min(u64::from(*depth)) * HIT_BYTES
+            }
+            Spec::Measure(_) | Spec::Geometry(_) | Spec::Similarity(_) | Spec::Noop(_) => 0,
         }
     }
 }

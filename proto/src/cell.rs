@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{Codec, NotACodec};
+use crate::rescore::Rescore;
 
 /// An axis of the matrix. The order here is the order in a cell and in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,7 +19,9 @@ pub enum Axis {
     Codec,
     /// The codec's seed; absent where it has none.
     Seed,
-    /// What is studied where it is not retrieval: `geometry`.
+    /// The second stage; absent where there is none.
+    Rescore,
+    /// What is studied where it is not a codec: `geometry`.
     Study,
 }
 
@@ -30,12 +33,14 @@ impl Axis {
             Self::Dataset => "dataset",
             Self::Codec => "codec",
             Self::Seed => "seed",
+            Self::Rescore => "rescore",
             Self::Study => "study",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::Model, Self::Dataset, Self::Codec, Self::Seed, Self::Study].into_iter().find(|axis| axis.name() == name)
+        let all = [Self::Model, Self::Dataset, Self::Codec, Self::Seed, Self::Rescore, Self::Study];
+        all.into_iter().find(|axis| axis.name() == name)
     }
 }
 
@@ -45,12 +50,18 @@ impl Axis {
 pub struct Cell(Vec<(Axis, String)>);
 
 impl Cell {
-    /// The cell of one model, dataset and codec.
+    /// The cell of one model, dataset and codec, whatever the dataset's task.
     pub fn retrieval(model: &str, dataset: &str, codec: Codec) -> Self {
         let mut axes =
             vec![(Axis::Model, model.to_owned()), (Axis::Dataset, dataset.to_owned()), (Axis::Codec, codec.name())];
         axes.extend(codec.seed().map(|seed| (Axis::Seed, seed.to_string())));
         Self(axes)
+    }
+
+    /// The same cell with a second stage.
+    pub fn rescored(mut self, rescore: Option<Rescore>) -> Self {
+        self.0.extend(rescore.map(|rescore| (Axis::Rescore, rescore.to_string())));
+        self
     }
 
     /// The cell of the geometry of one model on one dataset.
@@ -59,7 +70,7 @@ impl Cell {
         Self(axes.map(|(axis, value)| (axis, value.to_owned())).to_vec())
     }
 
-    /// Whether it is a point of a retrieval study: such a cell has a codec.
+    /// Whether it is a point of a study of codecs, of retrieval or of another task: such a cell has a codec.
     pub fn is_retrieval(&self) -> bool {
         self.get(Axis::Study).is_none()
     }
@@ -82,6 +93,11 @@ impl Cell {
     /// The dataset's name, empty where the cell has none.
     pub fn dataset(&self) -> &str {
         self.get(Axis::Dataset).unwrap_or_default()
+    }
+
+    /// The second stage; `None` where there is none.
+    pub fn rescore(&self) -> Option<Rescore> {
+        Rescore::parse(self.get(Axis::Rescore)?)
     }
 
     /// The codec that the axes `codec` and `seed` name.
@@ -127,11 +143,18 @@ mod tests {
         assert_eq!(cell.to_string(), "model=m,dataset=d,codec=binary/64,seed=3");
         assert_eq!(Cell::parse(&cell.to_string()), Some(cell.clone()));
         assert_eq!(cell.codec().unwrap(), Codec::Binary { bits: 64, seed: 3 });
+        let rescore = Rescore::parse("float32/80");
+        let rescored = cell.clone().rescored(rescore);
+        assert_eq!(rescored.to_string(), "model=m,dataset=d,codec=binary/64,seed=3,rescore=float32/80");
+        assert_eq!(Cell::parse(&rescored.to_string()), Some(rescored.clone()));
+        assert_eq!((rescored.rescore(), cell.rescore(), cell.clone().rescored(None)), (rescore, None, cell.clone()));
         let geometry = Cell::geometry("m", "d");
         assert_eq!(geometry.to_string(), "model=m,dataset=d,study=geometry");
         assert_eq!(Cell::parse(&geometry.to_string()), Some(geometry.clone()));
         assert!(cell.is_retrieval() && !geometry.is_retrieval());
-        for wrong in ["dataset=d,model=m", "model=m,model=n", "model", "", "bits=3", "model=m,"] {
+        for wrong in
+            ["dataset=d,model=m", "model=m,model=n", "model", "", "bits=3", "model=m,", "rescore=int8/8,seed=0"]
+        {
             assert_eq!(Cell::parse(wrong), None, "{wrong}");
         }
         for wrong in ["codec=float32,seed=x", "codec=binary/64,seed=03", "codec=binary/64,seed=4294967296", "model=m"] {

@@ -8,6 +8,7 @@ use crate::key::{Fields, JobKey};
 use crate::lock::Pooling;
 use crate::measure::Measure;
 use crate::profile::{Profile, Profiles};
+use crate::rescore::Exact;
 
 /// Rows of one embedding job. An embedding is one job per shard from the start, so that any number of workers share it.
 pub const SHARD_ROWS: u64 = 1024;
@@ -28,10 +29,14 @@ pub enum Kind {
     Compress,
     /// Queries and an index to a run.
     Retrieve,
+    /// A run to one whose best documents are ranked again.
+    Rescore,
     /// A run and judgements to measures.
     Measure,
     /// Vectors to what their geometry is.
     Geometry,
+    /// Vectors of pairs to scores, and how well these agree with those of people.
+    Similarity,
     /// Nothing: for measuring the runner itself. No manifest makes one.
     #[schemars(skip)]
     Noop,
@@ -39,7 +44,16 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the pipeline.
-    pub const ALL: [Self; 6] = [Self::Embed, Self::Compress, Self::Retrieve, Self::Measure, Self::Geometry, Self::Noop];
+    pub const ALL: [Self; 8] = [
+        Self::Embed,
+        Self::Compress,
+        Self::Retrieve,
+        Self::Rescore,
+        Self::Measure,
+        Self::Geometry,
+        Self::Similarity,
+        Self::Noop,
+    ];
 
     /// The name as it is stored and shown.
     pub fn name(self) -> &'static str {
@@ -47,8 +61,10 @@ impl Kind {
             Self::Embed => "embed",
             Self::Compress => "compress",
             Self::Retrieve => "retrieve",
+            Self::Rescore => "rescore",
             Self::Measure => "measure",
             Self::Geometry => "geometry",
+            Self::Similarity => "similarity",
             Self::Noop => "noop",
         }
     }
@@ -59,8 +75,10 @@ impl Kind {
             Self::Embed => 1,
             Self::Compress => 1,
             Self::Retrieve => 1,
+            Self::Rescore => 1,
             Self::Measure => 1,
             Self::Geometry => 1,
+            Self::Similarity => 1,
             Self::Noop => 1,
         }
     }
@@ -69,7 +87,13 @@ impl Kind {
     pub fn class(self) -> Class {
         match self {
             Self::Embed => Class::Gpu,
-            Self::Compress | Self::Retrieve | Self::Measure | Self::Geometry | Self::Noop => Class::Cpu,
+            Self::Compress
+            | Self::Retrieve
+            | Self::Rescore
+            | Self::Measure
+            | Self::Geometry
+            | Self::Similarity
+            | Self::Noop => Class::Cpu,
         }
     }
 }
@@ -90,7 +114,7 @@ pub enum Class {
 pub enum Texts {
     /// `title + " " + text`, trimmed.
     Documents,
-    /// The query's text.
+    /// The query's text, or a sentence of a pair: as it is.
     Queries,
 }
 
@@ -141,10 +165,31 @@ pub struct Retrieve {
     pub codec: Codec,
     /// Dimensions of the vectors.
     pub dim: u32,
-    /// Ranks kept for each query; the whole group tied at the last of them is kept too.
+    /// Ranks kept for each query; the whole group tied at the last of them is kept too. An approximate search may find
+    /// fewer.
     pub depth: u32,
     /// Whether a document with the id of the query is dropped.
     pub ignore_identical_ids: bool,
+}
+
+/// A run to one whose best documents are ranked again, by the exact inner products of the query with better vectors. Inputs:
+/// `run`, `queries` (embeddings), and `documents` (embeddings) or, for int8, `index`. Output: `run`.
+///
+/// Exactly `candidates` documents are ranked again (all that the list has, where it is shorter). Of the documents that tie at
+/// that place a sample is, drawn by a fixed hash of query and document: a search that must stop somewhere takes some of them,
+/// and taking all would rank more documents again than stated. The documents below follow in their old order, with scores
+/// that only order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RescoreSpec {
+    /// By what.
+    pub with: Exact,
+    /// Documents ranked again for each query.
+    pub candidates: u32,
+    /// Dimensions of the vectors.
+    pub dim: u32,
+    /// Ranks kept for each query; the whole group tied at the last of them is kept too.
+    pub depth: u32,
 }
 
 /// A run and judgements to measures. Inputs: `run`, `document_ids`, `query_texts`, `qrels`, and `reference` (the
@@ -163,6 +208,20 @@ pub struct MeasureSpec {
 pub struct GeometrySpec {
     /// Dimensions of the vectors.
     pub dim: u32,
+}
+
+/// Pairs to scores, and these to measures. Inputs: `a` and `b` (embeddings of the sentences of each pair), `fit` (embeddings that
+/// the codec learns from, where it learns), `scores` (those of people). Outputs: the values in the outcome, `pairs` as JSON
+/// lines, see `bitsweep_jobs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimilaritySpec {
+    /// The codec by which sentences are stored and compared.
+    pub codec: Codec,
+    /// Dimensions of the vectors.
+    pub dim: u32,
+    /// The measures, sorted.
+    pub measures: Vec<Measure>,
 }
 
 /// Nothing. Inputs: any artifacts, for chains. Output: none.
@@ -189,6 +248,10 @@ pub enum Spec {
     Noop(Noop),
     /// See [`GeometrySpec`].
     Geometry(GeometrySpec),
+    /// See [`RescoreSpec`].
+    Rescore(RescoreSpec),
+    /// See [`SimilaritySpec`].
+    Similarity(SimilaritySpec),
 }
 
 impl Spec {
@@ -200,6 +263,8 @@ impl Spec {
             Self::Retrieve(_) => Kind::Retrieve,
             Self::Measure(_) => Kind::Measure,
             Self::Geometry(_) => Kind::Geometry,
+            Self::Rescore(_) => Kind::Rescore,
+            Self::Similarity(_) => Kind::Similarity,
             Self::Noop(_) => Kind::Noop,
         }
     }
@@ -213,9 +278,11 @@ impl Spec {
     pub fn profile<'a>(&self, offered: &'a Profiles) -> Option<&'a Profile> {
         match self {
             Self::Embed(_) => Some(&offered.encoder),
-            Self::Compress(Compress { codec, .. }) | Self::Retrieve(Retrieve { codec, .. }) => {
-                (!codec.is_exact()).then_some(&offered.search)
-            }
+            Self::Compress(Compress { codec, .. })
+            | Self::Retrieve(Retrieve { codec, .. })
+            | Self::Similarity(SimilaritySpec { codec, .. }) => (!codec.is_exact()).then_some(&offered.search),
+            // Faiss decodes what int8 has stored.
+            Self::Rescore(RescoreSpec { with, .. }) => (*with == Exact::Int8).then_some(&offered.search),
             Self::Measure(_) | Self::Geometry(_) | Self::Noop(_) => None,
         }
     }
@@ -271,11 +338,19 @@ impl Spec {
                 fields.push("depth", depth);
                 fields.push("ignore_identical_ids", ignore_identical_ids);
             }
-            Self::Measure(MeasureSpec { measures }) => {
-                let names: Vec<String> = measures.iter().map(Measure::to_string).collect();
-                fields.push("measures", names.join(" "));
-            }
+            Self::Measure(MeasureSpec { measures }) => push_measures(&mut fields, measures),
             Self::Geometry(GeometrySpec { dim }) => fields.push("dim", dim),
+            Self::Rescore(RescoreSpec { with, candidates, dim, depth }) => {
+                fields.push("with", with.name());
+                fields.push("candidates", candidates);
+                fields.push("dim", dim);
+                fields.push("depth", depth);
+            }
+            Self::Similarity(SimilaritySpec { codec, dim, measures }) => {
+                push_codec(&mut fields, *codec);
+                fields.push("dim", dim);
+                push_measures(&mut fields, measures);
+            }
             Self::Noop(Noop { number }) => fields.push("number", number),
         }
         fields
@@ -287,6 +362,11 @@ fn push_codec(fields: &mut Fields, codec: Codec) {
     if let Some(seed) = codec.seed() {
         fields.push("seed", seed);
     }
+}
+
+fn push_measures(fields: &mut Fields, measures: &[Measure]) {
+    let names: Vec<String> = measures.iter().map(Measure::to_string).collect();
+    fields.push("measures", names.join(" "));
 }
 
 /// Adds one input to a job's fields: `input.<name>` with the hash of a blob or the key of a job.
@@ -310,6 +390,7 @@ pub enum InputKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::{Hnsw, Ivfpq};
 
     fn profiles() -> Profiles {
         let profile = |kernels: &str| Profile {
@@ -344,6 +425,12 @@ mod tests {
             Codec::Binary { bits: 64, seed: 0 },
             Codec::Binary { bits: 64, seed: 1 },
             Codec::Binary { bits: 8, seed: 0 },
+            Codec::Int2,
+            Codec::Hnsw(Hnsw { m: 32, ef_construction: 40, ef_search: None }),
+            Codec::Hnsw(Hnsw { m: 32, ef_construction: 40, ef_search: Some(64) }),
+            Codec::Hnsw(Hnsw { m: 32, ef_construction: 64, ef_search: Some(40) }),
+            Codec::Ivfpq(Ivfpq { nlist: 64, bytes: 8, nprobe: Some(8) }),
+            Codec::Ivfpq(Ivfpq { nlist: 8, bytes: 64, nprobe: Some(8) }),
         ];
         let mut specs = vec![
             Spec::Embed(embed.clone()),
@@ -363,10 +450,22 @@ mod tests {
             Spec::Measure(MeasureSpec { measures: vec![Measure::Mrr { k: Some(10) }] }),
             Spec::Measure(MeasureSpec { measures: vec![Measure::Mrr { k: None }, Measure::Mrr { k: Some(10) }] }),
         ];
+        for (with, candidates, dim, depth) in [
+            (Exact::Float32, 80, 384, 100),
+            (Exact::Int8, 80, 384, 100),
+            (Exact::Float32, 40, 384, 100),
+            (Exact::Float32, 80, 768, 100),
+            (Exact::Float32, 80, 384, 10),
+        ] {
+            specs.push(Spec::Rescore(RescoreSpec { with, candidates, dim, depth }));
+        }
         for codec in codecs {
             specs.extend([8, 64].map(|dim| Spec::Compress(Compress { codec, dim })));
             for (dim, depth, ignore_identical_ids) in [(8, 64, true), (64, 8, true), (8, 8, true), (8, 8, false)] {
                 specs.push(Spec::Retrieve(Retrieve { codec, dim, depth, ignore_identical_ids }));
+            }
+            for (dim, measures) in [(8, vec![]), (64, vec![]), (8, vec![Measure::Spearman])] {
+                specs.push(Spec::Similarity(SimilaritySpec { codec, dim, measures }));
             }
         }
         let keys: std::collections::BTreeSet<JobKey> =
@@ -380,8 +479,12 @@ mod tests {
 
     #[test]
     fn only_inexact_kinds_carry_a_profile() {
+        let pairs = |codec| Spec::Similarity(SimilaritySpec { codec, dim: 8, measures: vec![] });
+        assert_eq!(pairs(Codec::Float32).fields(&profiles()).get("profile.kernels"), Some("\"s\""));
+        assert_eq!(pairs(Codec::Binary { bits: 8, seed: 0 }).fields(&profiles()).get("profile.kernels"), None);
         let spec = |codec| Spec::Compress(Compress { codec, dim: 8 });
         assert_eq!(spec(Codec::Int8).fields(&profiles()).get("profile.kernels"), Some("\"s\""));
+        assert_eq!(spec(Codec::Int2).fields(&profiles()).get("profile.kernels"), None);
         assert_eq!(spec(Codec::Binary { bits: 8, seed: 0 }).fields(&profiles()).get("profile.kernels"), None);
     }
 

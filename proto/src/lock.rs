@@ -7,19 +7,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
-/// Version of the lock file's format.
+/// Version of the lock file's format, where all datasets are for retrieval: what needs no more is written as it always was.
 pub const LOCK_VERSION: u32 = 1;
+
+/// Version of a lock that holds datasets of other tasks too.
+pub const LOCK_VERSION_OF_TASKS: u32 = 2;
 
 /// The resolved sources of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
-    /// Format version: [`LOCK_VERSION`].
+    /// Format version: [`Lock::needed_version`].
     pub version: u32,
     /// Models by their name in the manifest.
     pub models: BTreeMap<String, LockedModel>,
-    /// Datasets by their name in the manifest.
+    /// Retrieval datasets by their name in the manifest.
     pub datasets: BTreeMap<String, LockedDataset>,
+    /// Similarity datasets by their name in the manifest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub similarity: BTreeMap<String, LockedSimilarity>,
+}
+
+impl Lock {
+    /// The least version that can say all that this lock holds.
+    pub fn needed_version(&self) -> u32 {
+        let is_sampled = self.datasets.values().any(|dataset| dataset.sample.is_some());
+        if self.similarity.is_empty() && !is_sampled { LOCK_VERSION } else { LOCK_VERSION_OF_TASKS }
+    }
+
+    /// Documents that a codec stores of a dataset, or both sentences of each of its pairs; `None` for an unknown dataset.
+    pub fn stored(&self, dataset: &str) -> Option<u64> {
+        let documents = self.datasets.get(dataset).map(|dataset| dataset.counts.documents);
+        documents.or_else(|| self.similarity.get(dataset).map(LockedSimilarity::stored))
+    }
+
+    /// The files of every dataset, whatever its task: those that its source had, then the canonical ones.
+    pub fn dataset_files(&self) -> impl Iterator<Item = (&str, FilesOf<'_>)> {
+        let retrieval = self.datasets.iter().map(|(name, dataset)| (name.as_str(), dataset.files_of()));
+        let similarity = self.similarity.iter().map(|(name, dataset)| (name.as_str(), dataset.files_of()));
+        retrieval.chain(similarity)
+    }
+}
+
+/// The files of one dataset.
+pub struct FilesOf<'a> {
+    /// As they were read, before they were made canonical. Only checksums: they are not in the store.
+    pub source: &'a [LockedFile],
+    /// What jobs read.
+    pub canonical: Vec<&'a LockedFile>,
 }
 
 /// A file that was imported: its blob is named by the same hash.
@@ -116,6 +151,87 @@ pub struct LockedDataset {
     pub counts: DatasetCounts,
     /// What was odd but usable, with counts.
     pub warnings: Vec<String>,
+    /// How its documents were chosen, where they are not all. `document_ids` says which they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<LockedSample>,
+}
+
+/// A part of a corpus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedSample {
+    /// Documents asked for.
+    pub documents: u64,
+    /// The runs whose best documents are kept, by their names in the manifest.
+    pub pool: Vec<LockedFile>,
+    /// Documents of each query of such a run.
+    pub depth: u32,
+    /// What the rest was drawn by.
+    pub seed: u64,
+    /// Documents of the whole corpus.
+    pub of: u64,
+    /// Documents kept because they are judged.
+    pub judged: u64,
+    /// Others kept because a run has them.
+    pub pooled: u64,
+    /// Others drawn.
+    pub drawn: u64,
+}
+
+impl LockedDataset {
+    /// Its files.
+    pub fn files_of(&self) -> FilesOf<'_> {
+        let canonical = vec![&self.corpus, &self.document_ids, &self.queries, &self.qrels];
+        FilesOf { source: &self.files, canonical }
+    }
+}
+
+/// A similarity dataset in canonical form: the same pairs, scores and sentences to fit on give the same hashes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedSimilarity {
+    /// The source that answered, as written in the manifest.
+    pub source: String,
+    /// The files as they were read, before they were made canonical.
+    pub files: Vec<LockedFile>,
+    /// The split whose pairs are measured: `test`.
+    pub split: String,
+    /// The split on whose sentences codecs are fitted: `train`.
+    pub fit: String,
+    /// First sentences: one JSON object `{"_id","text"}` a line, in file order; the id is the number of the pair, from 1.
+    pub a: LockedFile,
+    /// Second sentences, in the same form and order.
+    pub b: LockedFile,
+    /// Scores of people: one JSON number a line, in the order of the pairs.
+    pub scores: LockedFile,
+    /// Sentences to fit on, as `a`: the different ones of the fit split that stand in no measured pair, in file order.
+    pub fit_texts: LockedFile,
+    /// Counts, for planning and for the report.
+    pub counts: SimilarityCounts,
+    /// What was odd but usable, with counts.
+    pub warnings: Vec<String>,
+}
+
+impl LockedSimilarity {
+    /// Its files.
+    pub fn files_of(&self) -> FilesOf<'_> {
+        FilesOf { source: &self.files, canonical: vec![&self.a, &self.b, &self.scores, &self.fit_texts] }
+    }
+
+    /// Sentences that a codec stores: both of each pair.
+    pub fn stored(&self) -> u64 {
+        self.counts.pairs.saturating_mul(2)
+    }
+}
+
+/// Sizes of a similarity dataset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimilarityCounts {
+    /// Pairs that are measured.
+    pub pairs: u64,
+    /// Sentences to fit on.
+    pub fit: u64,
 }
 
 /// Sizes of a dataset.

@@ -1,4 +1,4 @@
-//! Retrieval measures by their canonical names. What they compute lives in `bitsweep_measures`.
+//! Measures by their canonical names. What they compute lives in `bitsweep_measures`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::task::Task;
 
 /// A measure with its cut-off. The name is canonical and parses back: `nDCG@10`, `MRR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,17 +52,50 @@ pub enum Measure {
     RPrecision,
     /// How seldom judged documents that are not relevant come before relevant ones; trec_eval's `bpref`.
     Bpref,
+    /// Spearman's rank correlation of pair scores with the scores of people, ties by average ranks.
+    Spearman,
+    /// Pearson's correlation of pair scores with the scores of people.
+    Pearson,
 }
 
 /// Ranks that measures without a cut-off of their own look at: the depth of the runs that trec_eval and BEIR use.
 pub const UNCUT_DEPTH: u32 = 1000;
 
 /// The forms that [`Measure`] accepts, for messages.
-pub const MEASURE_FORMS: [&str; 11] =
-    ["nDCG@k", "Recall@k", "MRR@k", "MRR", "MAP@k", "MAP", "P@k", "Success@k", "R-precision", "bpref", "Overlap@k"];
+pub const MEASURE_FORMS: [&str; 13] = [
+    "nDCG@k",
+    "Recall@k",
+    "MRR@k",
+    "MRR",
+    "MAP@k",
+    "MAP",
+    "P@k",
+    "Success@k",
+    "R-precision",
+    "bpref",
+    "Overlap@k",
+    "Spearman",
+    "Pearson",
+];
 
 impl Measure {
-    /// Ranks that this measure has to see.
+    /// The task of the datasets that it measures.
+    pub fn task(&self) -> Task {
+        match self {
+            Self::Ndcg { .. }
+            | Self::Recall { .. }
+            | Self::Mrr { .. }
+            | Self::Overlap { .. }
+            | Self::Map { .. }
+            | Self::Precision { .. }
+            | Self::Success { .. }
+            | Self::RPrecision
+            | Self::Bpref => Task::Retrieval,
+            Self::Spearman | Self::Pearson => Task::Similarity,
+        }
+    }
+
+    /// Ranks that this measure has to see; 0 for one that looks at no ranking.
     pub fn depth(&self) -> u32 {
         match self {
             Self::Ndcg { k }
@@ -70,6 +105,7 @@ impl Measure {
             | Self::Success { k } => *k,
             Self::Mrr { k } | Self::Map { k } => k.unwrap_or(UNCUT_DEPTH),
             Self::RPrecision | Self::Bpref => UNCUT_DEPTH,
+            Self::Spearman | Self::Pearson => 0,
         }
     }
 
@@ -84,7 +120,9 @@ impl Measure {
             | Self::Precision { .. }
             | Self::Success { .. }
             | Self::RPrecision
-            | Self::Bpref => false,
+            | Self::Bpref
+            | Self::Spearman
+            | Self::Pearson => false,
         }
     }
 }
@@ -103,6 +141,8 @@ impl fmt::Display for Measure {
             Self::Success { k } => write!(f, "Success@{k}"),
             Self::RPrecision => f.write_str("R-precision"),
             Self::Bpref => f.write_str("bpref"),
+            Self::Spearman => f.write_str("Spearman"),
+            Self::Pearson => f.write_str("Pearson"),
         }
     }
 }
@@ -122,6 +162,8 @@ impl FromStr for Measure {
                 "MAP" => Ok(Self::Map { k: None }),
                 "R-precision" => Ok(Self::RPrecision),
                 "bpref" => Ok(Self::Bpref),
+                "Spearman" => Ok(Self::Spearman),
+                "Pearson" => Ok(Self::Pearson),
                 _ => Err(wrong()),
             };
         };
@@ -161,9 +203,12 @@ impl JsonSchema for Measure {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(MRR|MAP|R-precision|bpref|(nDCG|Recall|MRR|MAP|P|Success|Overlap)@([1-9][0-9]{0,4}|100000))$",
+            "pattern": "^(MRR|MAP|R-precision|bpref|Spearman|Pearson|(nDCG|Recall|MRR|MAP|P|Success|Overlap)@([1-9][0-9]{0,4}|100000))$",
             "patternErrorMessage": format!("{} (k from 1 to 100000)", MEASURE_FORMS.join(", ")),
-            "examples": ["nDCG@10", "Recall@100", "MRR@10", "MAP", "P@10", "Success@5", "R-precision", "bpref", "Overlap@10"],
+            "examples": [
+                "nDCG@10", "Recall@100", "MRR@10", "MAP", "P@10", "Success@5", "R-precision", "bpref", "Overlap@10", "Spearman",
+                "Pearson"
+            ],
         })
     }
 }
@@ -178,9 +223,19 @@ mod tests {
         for name in &names {
             assert_eq!(name.parse::<Measure>().unwrap().to_string(), *name);
         }
-        for wrong in
-            ["ndcg@10", "nDCG", "nDCG@0", "nDCG@010", "MRR@", "Recall@-1", "Recall@100001", "map", "bpref@10", "P"]
-        {
+        for wrong in [
+            "ndcg@10",
+            "nDCG",
+            "nDCG@0",
+            "nDCG@010",
+            "MRR@",
+            "Recall@-1",
+            "Recall@100001",
+            "map",
+            "bpref@10",
+            "P",
+            "spearman",
+        ] {
             assert!(wrong.parse::<Measure>().is_err(), "{wrong}");
         }
     }

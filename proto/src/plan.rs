@@ -145,6 +145,12 @@ impl Plan {
         SweepId(hasher.finish())
     }
 
+    /// Cells of retrieval datasets that have a codec: those that are answered query by query.
+    pub fn searches(&self) -> impl Iterator<Item = &PlannedCell> {
+        let is_one = |cell: &Cell| cell.is_retrieval() && self.lock.datasets.contains_key(cell.dataset());
+        self.cells.iter().filter(move |planned| is_one(&planned.cell))
+    }
+
     /// All that the key of the job at `index` covers.
     pub fn fields(&self, index: u32) -> Fields {
         let job = &self.jobs[index as usize];
@@ -161,7 +167,19 @@ impl Plan {
 }
 
 /// Documents that Faiss asks for to learn the 256 centroids of a sub-quantiser: 39 for each.
-const PQ_DOCUMENTS: u64 = 39 * 256;
+const PQ_DOCUMENTS: u64 = POINTS_PER_CENTROID * 256;
+
+/// Documents that Faiss asks for to learn a centroid.
+const POINTS_PER_CENTROID: u64 = 39;
+
+/// Names as a caution lists them.
+fn listed(names: impl IntoIterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.into_iter().collect();
+    let more = names.len().saturating_sub(MOST_NAMED);
+    names.truncate(MOST_NAMED);
+    names.extend((more > 0).then(|| format!("{more} more codecs")));
+    names.join(", ")
+}
 
 impl Plan {
     /// What a reader of the results must know: odd things of the datasets, and where the sweep compares what is not quite
@@ -175,6 +193,17 @@ impl Plan {
                     .push(format!("dataset {name}: a document with the id of the query is dropped from its results"));
             }
             cautions.extend(self.small_corpus(name, dataset.counts.documents));
+            cautions.extend(self.short_lists(name, dataset.counts.documents));
+        }
+        for (name, dataset) in &self.lock.similarity {
+            cautions.extend(dataset.warnings.iter().map(|warning| format!("dataset {name}: {warning}")));
+            let fit = dataset.counts.fit;
+            if fit < PQ_DOCUMENTS && self.codecs(Some(name)).any(|(codec, _)| is_pq(codec)) {
+                cautions.push(format!(
+                    "dataset {name}: pq learns 256 centroids per sub-space from only {fit} sentences (Faiss asks for \
+                     {PQ_DOCUMENTS})"
+                ));
+            }
         }
         cautions.extend(self.lengths_differ());
         cautions
@@ -191,7 +220,6 @@ impl Plan {
 
     fn small_corpus(&self, name: &str, documents: u64) -> Vec<String> {
         let mut cautions = Vec::new();
-        let is_pq = |codec| matches!(codec, Codec::Pq { .. } | Codec::Opq { .. });
         if documents < PQ_DOCUMENTS && self.codecs(Some(name)).any(|(codec, _)| is_pq(codec)) {
             cautions.push(format!(
                 "dataset {name}: pq learns 256 centroids per sub-space from the very documents that it indexes, and these \
@@ -200,35 +228,75 @@ impl Plan {
             ));
         }
         let heavy = |(codec, dim): &(Codec, u32)| {
-            let footprint = codec.footprint(*dim);
+            let footprint = codec.footprint(*dim, documents);
             footprint.shared_bytes > footprint.bytes_per_vector * documents
         };
         let codecs = self.codecs(Some(name)).filter(heavy).map(|(codec, _)| codec.stored().name());
         let heavy: BTreeSet<String> = codecs.collect();
         if !heavy.is_empty() {
-            let more = heavy.len().saturating_sub(MOST_NAMED);
-            let mut names: Vec<String> = heavy.into_iter().take(MOST_NAMED).collect();
-            names.extend((more > 0).then(|| format!("{more} more codecs")));
             cautions.push(format!(
                 "dataset {name}: at {documents} documents the shared bytes of {} weigh more than all codes together; bytes \
                  per vector stand for large corpora",
-                names.join(", ")
+                listed(heavy)
+            ));
+        }
+        cautions
+    }
+
+    /// Searches that return fewer documents than the measures look at, and lists with few documents to learn from.
+    fn short_lists(&self, name: &str, documents: u64) -> Vec<String> {
+        let depth = self.measures.iter().map(Measure::depth).max().unwrap_or_default();
+        let looked_at = u64::from(depth).min(documents);
+        let codecs: BTreeSet<Codec> = self.codecs(Some(name)).map(|(codec, _)| codec).collect();
+        let is_short = |codec: &&Codec| codec.most_found().is_some_and(|most| u64::from(most) < looked_at);
+        let mut cautions = Vec::new();
+        let short: Vec<String> = codecs.iter().filter(is_short).map(Codec::name).collect();
+        if !short.is_empty() {
+            cautions.push(format!(
+                "dataset {name}: measures look at {looked_at} documents, but a search of {} returns at most ef_search of them; \
+                 the others count as not found",
+                listed(short)
+            ));
+        }
+        let is_thin = |codec: &&Codec| match codec {
+            Codec::Ivfpq(ivfpq) => documents < POINTS_PER_CENTROID * u64::from(ivfpq.nlist),
+            _ => false,
+        };
+        let thin: BTreeSet<String> = codecs.iter().filter(is_thin).map(|codec| codec.stored().name()).collect();
+        if !thin.is_empty() {
+            cautions.push(format!(
+                "dataset {name}: the centroids of the lists of {} are learnt from only {documents} documents (Faiss asks for \
+                 {POINTS_PER_CENTROID} a list): most lists hold few documents, so searches are worse and cheaper than in a \
+                 large corpus",
+                listed(thin)
             ));
         }
         cautions
     }
 
     /// Inner product and angle order documents differently where vectors differ in length.
-    fn lengths_differ(&self) -> Option<String> {
-        if !self.codecs(None).any(|(codec, _)| codec.is_angular()) {
-            return None;
+    fn lengths_differ(&self) -> Vec<String> {
+        let free = |job: &PlannedJob| matches!(&job.spec, Spec::Embed(embed) if !embed.normalize);
+        if !self.jobs.iter().any(free) {
+            return Vec::new();
         }
-        let free = |job: &&PlannedJob| matches!(&job.spec, Spec::Embed(embed) if !embed.normalize);
-        self.jobs.iter().find(free)?;
-        let sentence = "some vectors are not scaled to length 1: binary codes compare angles, the other codecs inner \
-                        products, so their difference is not the loss of compression alone";
-        Some(sentence.to_owned())
+        let mut cautions = Vec::new();
+        if self.codecs(None).any(|(codec, _)| codec.is_angular()) {
+            let sentence = "some vectors are not scaled to length 1: binary codes compare angles, the other codecs inner \
+                            products, so their difference is not the loss of compression alone";
+            cautions.push(sentence.to_owned());
+        }
+        if self.codecs(None).any(|(codec, _)| codec.is_approximate()) {
+            let sentence = "some vectors are not scaled to length 1: graphs and inverted lists are made for distances, and \
+                            miss more by inner product where lengths differ";
+            cautions.push(sentence.to_owned());
+        }
+        cautions
     }
+}
+
+fn is_pq(codec: Codec) -> bool {
+    matches!(codec, Codec::Pq { .. } | Codec::Opq { .. } | Codec::Ivfpq(_))
 }
 
 /// How an input is called in a job's fields: `name`, or `name/item` for a single blob with a name of its own.

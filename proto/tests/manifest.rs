@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bitsweep_proto::manifest::{self, CodecAxis, CodecPattern, Manifest, SourceRef};
+use bitsweep_proto::manifest::{self, CodecAxis, CodecPattern, Manifest, Point, SourceRef};
 use bitsweep_proto::{Codec, Measure};
 use proptest::prelude::*;
 
@@ -65,9 +65,10 @@ fn the_example_is_read() {
     assert_eq!(example.measures.len(), 6);
     assert_eq!(example.measures[4], Measure::Mrr { k: None });
     assert_eq!(example.include[0].codec.0[0].expand(), [Codec::Pq { bytes: 32 }]);
-    let excluded = |model, dataset| example.exclude[0].matches(model, dataset, &Codec::Int8);
+    let point = |model, dataset, codec| Point { model, dataset, codec, rescore: None };
+    let excluded = |model, dataset| example.exclude[0].matches(&point(model, dataset, Codec::Int8));
     assert!(excluded("bge-large-en-v1.5", "nq") && !excluded("bge-large-en-v1.5", "scifact"));
-    assert!(example.tiers[0].which.matches("bge-large-en-v1.5", "scifact", &Codec::Float32));
+    assert!(example.tiers[0].which.matches(&point("bge-large-en-v1.5", "scifact", Codec::Float32)));
 }
 
 #[test]
@@ -76,6 +77,23 @@ fn the_smallest_manifest_has_defaults() {
     let least = good(least);
     assert_eq!(least.measures, Manifest::default_measures());
     assert_eq!((least.seed, least.codecs.len(), least.exclude.len()), (0, 1, 0));
+}
+
+#[test]
+fn measures_have_defaults_by_task() {
+    let with = |datasets: &str| {
+        let text = format!("sweep: s\nmodels: {{m: {{source: file:m}}}}\ndatasets: {{{datasets}}}\ncodecs: float32\n");
+        good(&text)
+    };
+    let pairs = "p: {task: similarity, source: file:p, fit: train}";
+    assert_eq!(with(pairs).measures, [Measure::Spearman]);
+    assert_eq!(with(pairs).datasets["p"].fit.as_deref(), Some("train"));
+    let both = with(&format!("d: {{source: file:d}}, {pairs}"));
+    assert_eq!(both.measures, [Manifest::default_measures(), vec![Measure::Spearman]].concat());
+    // What is not said is not written, so that the ids of sweeps do not change.
+    let written = serde_json::to_value(&both).unwrap();
+    assert_eq!(written["datasets"]["d"], serde_json::json!({ "source": ["file:d"], "split": "test" }));
+    assert_eq!(written["datasets"]["p"]["task"], "similarity");
 }
 
 #[test]

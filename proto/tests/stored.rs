@@ -9,7 +9,8 @@ use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Nonce, 
 use bitsweep_proto::control::{Action, CONTROL_VERSION, Control};
 use bitsweep_proto::job::{Compress, Embed, MeasureSpec, Retrieve, Texts};
 use bitsweep_proto::lock::{
-    DatasetCounts, LOCK_VERSION, Lock, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling,
+    DatasetCounts, LOCK_VERSION, LOCK_VERSION_OF_TASKS, Lock, LockedDataset, LockedFile, LockedModel, LockedSimilarity,
+    ModelFacts, Pooling, SimilarityCounts,
 };
 use bitsweep_proto::manifest::{Budget, Expect, Gate, Hold, OneOrMany, ReportState, Until};
 use bitsweep_proto::outcome::{
@@ -88,12 +89,31 @@ fn lock() -> Lock {
         qrels: file("qrels"),
         counts: DatasetCounts { documents: 5183, queries: 300, queries_without_judgements: 809, judgements: 339 },
         warnings: vec!["1 judgement names an unknown document".to_owned()],
+        sample: None,
     };
     Lock {
         version: LOCK_VERSION,
         models: [("m".to_owned(), model)].into(),
         datasets: [("d".to_owned(), dataset)].into(),
+        similarity: [].into(),
     }
+}
+
+/// A lock with pairs.
+fn lock_of_tasks() -> Lock {
+    let pairs = LockedSimilarity {
+        source: "file:stsb".to_owned(),
+        files: vec![file("sts-test.csv"), file("sts-train.csv")],
+        split: "test".to_owned(),
+        fit: "train".to_owned(),
+        a: file("a"),
+        b: file("b"),
+        scores: file("scores"),
+        fit_texts: file("fit"),
+        counts: SimilarityCounts { pairs: 1379, fit: 10_279 },
+        warnings: vec!["257 sentences stand in both".to_owned()],
+    };
+    Lock { version: LOCK_VERSION_OF_TASKS, similarity: [("s".to_owned(), pairs)].into(), ..lock() }
 }
 
 fn profiles() -> Profiles {
@@ -136,6 +156,8 @@ fn fields() -> Fields {
 #[test]
 fn locks() {
     holds("lock.v1.json", &lock());
+    holds("lock.v2.json", &lock_of_tasks());
+    assert_eq!([lock().needed_version(), lock_of_tasks().needed_version()], [LOCK_VERSION, LOCK_VERSION_OF_TASKS]);
 }
 
 #[test]

@@ -3,10 +3,8 @@
 //! A side is a cell, or all seeds of one codec: then the value of a query is its mean over the seeds, and the variance
 //! between seeds is told apart. What is compared is the expected value over the orders of tied documents.
 //!
-//! Owns: the per-query file, which cells belong together, the numbers. Does not own: the statistics
-//! (`bitsweep_measures::statistics`), how a person sees them.
-
-use std::collections::BTreeMap;
+//! Owns: which cells belong together, the numbers. Does not own: the statistics (`bitsweep_measures::statistics`), the
+//! values query by query ([`crate::per_query`]), how a person sees them.
 
 pub use bitsweep_measures::statistics::Sampling;
 use bitsweep_measures::statistics::{
@@ -14,52 +12,13 @@ use bitsweep_measures::statistics::{
 };
 use bitsweep_proto::Measure;
 use bitsweep_proto::cell::{Axis, Cell};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::ReportError;
+pub use crate::per_query::{Measured, PerQuery};
 
 /// Queries shown that moved most.
 const MOVED: usize = 5;
-
-/// The values of one cell, query by query, as its measuring job wrote them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PerQuery {
-    /// Ids of the queries, in the order of the dataset.
-    pub queries: Vec<String>,
-    /// For each measure the values in that order.
-    pub values: BTreeMap<Measure, Vec<f64>>,
-}
-
-/// One line of the file.
-#[derive(Deserialize)]
-struct Line {
-    query: String,
-    measures: BTreeMap<Measure, Four>,
-}
-
-/// What a measure says of a query; the other three are not compared.
-#[derive(Deserialize)]
-struct Four {
-    value: f64,
-}
-
-impl PerQuery {
-    /// Reads the `per_query` of a measuring job. Fails where a line is not one, or lacks a measure that others have.
-    pub fn read(text: &str) -> Result<Self, ReportError> {
-        let mut read = Self::default();
-        for (number, line) in (1..).zip(text.lines()) {
-            let Line { query, measures } = serde_json::from_str(line)?;
-            for (measure, Four { value }) in measures {
-                read.values.entry(measure).or_default().push(value);
-            }
-            read.queries.push(query);
-            if read.values.values().any(|values| values.len() != number) {
-                return Err(ReportError::PerQuery { line: number });
-            }
-        }
-        Ok(read)
-    }
-}
 
 /// Some axes of a cell with their values: `binary/256`, or `model=minilm,codec=binary/256`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,23 +30,15 @@ impl Selector {
         if text.contains('=') { Cell::parse(text).map(Self) } else { Cell::parse(&format!("codec={text}")).map(Self) }
     }
 
-    /// Whether the cell has all these values.
+    /// Whether the cell has all these values. One with a second stage has only what names it.
     pub fn fits(&self, cell: &Cell) -> bool {
         self.0.axes().all(|(axis, value)| cell.get(axis) == Some(value))
+            && self.0.get(Axis::Rescore) == cell.get(Axis::Rescore)
     }
 
     fn names(&self, axis: Axis) -> bool {
         self.0.get(axis).is_some()
     }
-}
-
-/// A cell with what was measured on it.
-#[derive(Clone, Debug)]
-pub struct Measured {
-    /// The cell.
-    pub cell: Cell,
-    /// Its values.
-    pub values: PerQuery,
 }
 
 /// One side of one comparison.
@@ -175,8 +126,9 @@ fn named(cell: &Cell, wanted: impl Fn(Axis) -> bool) -> String {
 /// `binary/256` where it is the codec alone that differs.
 fn side_name(cell: &Cell, shared: &[Axis]) -> String {
     let left = |axis: Axis| !shared.contains(&axis) && axis != Axis::Seed;
-    match cell.get(Axis::Codec) {
-        Some(codec) if shared.len() == 2 => codec.to_owned(),
+    match (cell.get(Axis::Codec), cell.get(Axis::Rescore)) {
+        (Some(codec), None) if shared.len() == 2 => codec.to_owned(),
+        (Some(codec), Some(rescore)) if shared.len() == 2 => format!("{codec} rescored {rescore}"),
         _ => named(cell, left),
     }
 }
@@ -334,7 +286,7 @@ fn compare_one(pair: &Pair, (measure, settings): (Measure, Settings), sides: [&[
 }
 
 /// For each query the mean over the seeds.
-fn mean_of_seeds(seeds: &[Vec<f64>]) -> Vec<f64> {
+pub(crate) fn mean_of_seeds(seeds: &[Vec<f64>]) -> Vec<f64> {
     let queries = seeds.first().map_or(0, Vec::len);
     let mean = |query: usize| seeds.iter().map(|seed| seed[query]).sum::<f64>() / seeds.len() as f64;
     (0..queries).map(mean).collect()

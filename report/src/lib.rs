@@ -5,23 +5,40 @@
 //! numbers in their shortest form that reads back, and times, hosts and costs are no part of it.
 //!
 //! - [`table`]: one row per cell and measure;
+//! - [`per_query`]: one row per cell, measure and query;
 //! - [`geometry`]: one row per model, dataset and value;
 //! - [`summary`]: the table pivoted by model, dataset and codec, seeds put together;
+//! - [`answers`]: all codecs query by query, with intervals; [`contrast`]: binary codes against `pq` and `opq` of their bytes;
 //! - [`compare`]: two codecs, cells or sweeps query by query;
+//! - [`advise`]: which configurations fit a number of documents, a memory and a wanted quality;
+//! - [`beside`]: two ranked lists side by side;
+//! - [`conventions`]: one run as other tools evaluate it, and why their values differ;
 //! - [`export`]: CSV, JSON, Parquet, and TREC run files;
 //! - [`plot`]: quality against bytes per vector, as SVG and PNG;
-//! - [`html`]: one self-contained page.
+//! - [`html`]: one self-contained page; [`markdown`]: the same as text.
 
+pub mod advise;
+pub mod answers;
+pub mod beside;
 pub mod compare;
+pub mod contrast;
+pub mod conventions;
 pub mod export;
 pub mod geometry;
 pub mod html;
+pub mod markdown;
+pub mod per_query;
 pub mod plot;
+pub mod ruling;
 pub mod summary;
 pub mod table;
 
 mod failure;
+mod fairness;
+mod hard;
+mod makers;
 mod number;
+mod pareto;
 mod parity;
 mod style;
 
@@ -31,6 +48,8 @@ use bitsweep_proto::cell::Cell;
 use bitsweep_proto::codec::NotACodec;
 use bitsweep_proto::{JobKey, Outcome};
 
+pub use answers::{Answers, PerQueries};
+pub use makers::{Maker, makers};
 pub use parity::{Missed, missed};
 pub use table::Table;
 
@@ -86,6 +105,15 @@ pub enum ReportError {
         a: String,
         /// The second side.
         b: String,
+    },
+    /// The run or the judgements of a query cannot be evaluated.
+    #[error("query \"{query}\" cannot be evaluated")]
+    Query {
+        /// Its id.
+        query: String,
+        /// Why.
+        #[source]
+        source: bitsweep_measures::MeasureError,
     },
     /// An id cannot stand in a file whose fields are parted by blanks.
     #[error(

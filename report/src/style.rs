@@ -24,6 +24,12 @@ pub(crate) enum Series {
     Pq4fs,
     /// RaBitQ.
     Rabitq,
+    /// Scalar quantisation with 2 bits.
+    Int2,
+    /// Graphs. They differ in what they are built and searched with, so no line joins them.
+    Hnsw,
+    /// Inverted lists, likewise.
+    Ivfpq,
     /// The binary instrument (the defaults) and its variants.
     Binary(Centre, Rotation, Scoring),
 }
@@ -58,6 +64,8 @@ pub(crate) enum Marker {
 pub(crate) enum Line {
     /// Unbroken.
     Solid,
+    /// None: points that are no curve.
+    None,
     /// Pixels drawn and pixels left out.
     Dashed(u32, u32),
 }
@@ -83,6 +91,9 @@ impl Series {
             (Codec::Opq { .. }, _) => Self::Opq,
             (Codec::Pq4fs { .. }, _) => Self::Pq4fs,
             (Codec::Rabitq, _) => Self::Rabitq,
+            (Codec::Int2, _) => Self::Int2,
+            (Codec::Hnsw(_), _) => Self::Hnsw,
+            (Codec::Ivfpq(_), _) => Self::Ivfpq,
             (Codec::Float32 | Codec::Binary { .. } | Codec::Sign(_), _) => Self::Float32,
         }
     }
@@ -98,6 +109,9 @@ impl Series {
             Self::Opq => look((230, 159, 0), Marker::Funnel, false, Line::Solid),
             Self::Pq4fs => look((213, 94, 0), Marker::Triangle, true, Line::Solid),
             Self::Rabitq => look((160, 100, 40), Marker::Hourglass, false, Line::Solid),
+            Self::Int2 => look((0, 158, 115), Marker::Square, false, Line::Dashed(6, 4)),
+            Self::Hnsw => look((90, 60, 150), Marker::Diamond, true, Line::None),
+            Self::Ivfpq => look((120, 120, 0), Marker::Hourglass, true, Line::None),
             Self::Binary(centre, rotation, scoring) => {
                 let (color, marker) = match rotation {
                     Rotation::None => ((110, 110, 110), Marker::Plus),
@@ -128,6 +142,9 @@ impl fmt::Display for Series {
             Self::Opq => f.write_str("opq"),
             Self::Pq4fs => f.write_str("pq4fs"),
             Self::Rabitq => f.write_str("rabitq"),
+            Self::Int2 => f.write_str("int2"),
+            Self::Hnsw => f.write_str("hnsw"),
+            Self::Ivfpq => f.write_str("ivfpq"),
             Self::Binary(centre, rotation, scoring) => {
                 f.write_str("binary")?;
                 if (*centre, *rotation) != (Centre::None, Rotation::Gaussian) {
@@ -149,6 +166,7 @@ mod tests {
     fn all() -> Vec<Series> {
         let mut all =
             vec![Series::Float32, Series::Int8, Series::Int4, Series::Pq, Series::Opq, Series::Pq4fs, Series::Rabitq];
+        all.extend([Series::Int2, Series::Hnsw, Series::Ivfpq]);
         for centre in [Centre::None, Centre::Mean, Centre::Median] {
             for rotation in [Rotation::None, Rotation::Gaussian, Rotation::Orthonormal, Rotation::Pca, Rotation::Itq] {
                 all.extend([Scoring::Symmetric, Scoring::Asymmetric].map(|s| Series::Binary(centre, rotation, s)));

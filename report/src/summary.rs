@@ -1,11 +1,11 @@
-//! The table pivoted for plots and pages: a panel for each model and dataset, a line for each codec, its seeds put
-//! together.
+//! The table pivoted for plots and pages: a panel for each model and dataset, a line for each codec and each of its second
+//! stages, seeds put together.
 
 use std::collections::BTreeMap;
 
-use bitsweep_proto::Codec;
 use bitsweep_proto::codec::Footprint;
 use bitsweep_proto::outcome::Measured;
+use bitsweep_proto::{Codec, Rescore};
 
 use crate::table::{Row, Table};
 
@@ -22,6 +22,8 @@ pub struct Panel<'a> {
     pub documents: u64,
     /// Codecs in the table's order.
     pub lines: Vec<Line>,
+    /// Codecs with second stages, in the table's order.
+    pub rescored: Vec<Line>,
 }
 
 /// One codec with all its seeds.
@@ -29,7 +31,9 @@ pub struct Panel<'a> {
 pub struct Line {
     /// The codec, with the first of its seeds.
     pub codec: Codec,
-    /// What it weighs.
+    /// Its second stage.
+    pub rescore: Option<Rescore>,
+    /// What it weighs, see [`Row::footprint`].
     pub footprint: Footprint,
     /// One entry per measure of the table, in its order; `None` where it was not measured.
     pub spreads: Vec<Option<Spread>>,
@@ -85,35 +89,40 @@ impl<'a> Panel<'a> {
             let place = *places.entry((model, dataset)).or_insert(panels.len());
             if place == panels.len() {
                 let (dim, documents) = (row.dim, row.documents);
-                panels.push((Self { model, dataset, dim, documents, lines: Vec::new() }, Vec::new()));
+                let panel = Self { model, dataset, dim, documents, lines: Vec::new(), rescored: Vec::new() };
+                panels.push((panel, Vec::new()));
             }
             panels[place].1.push(row);
         }
-        panels.into_iter().map(|(panel, rows)| Self { lines: lines(table, &rows), ..panel }).collect()
+        let filled = |(panel, rows): (Self, Vec<&Row>)| {
+            let (lines, rescored) = lines(table, &rows).into_iter().partition(|line| line.rescore.is_none());
+            Self { lines, rescored, ..panel }
+        };
+        panels.into_iter().map(filled).collect()
     }
 
     /// Bytes of one float32 vector, with which codes are compared.
     pub fn float32_bytes(&self) -> u64 {
-        Codec::Float32.footprint(self.dim).bytes_per_vector
+        Codec::Float32.footprint(self.dim, self.documents).bytes_per_vector
     }
 }
 
 fn lines(table: &Table, rows: &[&Row]) -> Vec<Line> {
-    let mut found: Vec<(Codec, Vec<Vec<Measured>>)> = Vec::new();
+    let mut found: Vec<(&Row, Vec<Vec<Measured>>)> = Vec::new();
     let mut places = BTreeMap::new();
     for row in rows {
-        let place = *places.entry(row.codec.name()).or_insert(found.len());
+        let place = *places.entry((row.codec.name(), row.rescore)).or_insert(found.len());
         if place == found.len() {
-            found.push((row.codec, vec![Vec::new(); table.measures.len()]));
+            found.push((row, vec![Vec::new(); table.measures.len()]));
         }
         if let Some(at) = table.measures.iter().position(|measure| *measure == row.measured.measure) {
             found[place].1[at].push(row.measured);
         }
     }
-    let dim = rows.first().map_or(0, |row| row.dim);
-    let line = |(codec, values): (Codec, Vec<Vec<Measured>>)| Line {
-        codec,
-        footprint: codec.footprint(dim),
+    let line = |(row, values): (&Row, Vec<Vec<Measured>>)| Line {
+        codec: row.codec,
+        rescore: row.rescore,
+        footprint: row.footprint(),
         spreads: values.iter().map(|values| Spread::of(values)).collect(),
     };
     found.into_iter().map(line).collect()

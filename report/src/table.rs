@@ -6,7 +6,7 @@
 use bitsweep_proto::cell::Cell;
 use bitsweep_proto::codec::Footprint;
 use bitsweep_proto::outcome::Measured;
-use bitsweep_proto::{Codec, Measure, Plan};
+use bitsweep_proto::{Codec, Measure, Plan, Rescore};
 
 use crate::{Missed, Outcomes, ReportError, missed};
 
@@ -17,7 +17,7 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// The plan's measures.
     pub measures: Vec<Measure>,
-    /// Cells of the plan that are points of a retrieval study.
+    /// Cells of the plan that are points of a study of codecs.
     pub cells: usize,
     /// Cells without results yet: not run, or failed.
     pub missing: usize,
@@ -34,9 +34,11 @@ pub struct Row {
     pub cell: Cell,
     /// Its codec with the seed.
     pub codec: Codec,
+    /// Its second stage.
+    pub rescore: Option<Rescore>,
     /// Dimensions of the model's vectors.
     pub dim: u32,
-    /// Documents of the dataset.
+    /// Documents that the codec stores: those of the dataset, or both sentences of each pair.
     pub documents: u64,
     /// The measure with its values.
     pub measured: Measured,
@@ -65,7 +67,7 @@ pub struct Column {
 }
 
 /// The columns, in order. The names up to `queries` are a contract with users.
-pub const COLUMNS: [Column; 16] = [
+pub const COLUMNS: [Column; 18] = [
     column("cell", Kind::Text),
     column("model", Kind::Text),
     column("dataset", Kind::Text),
@@ -82,6 +84,8 @@ pub const COLUMNS: [Column; 16] = [
     column("shared_bytes", Kind::Whole),
     column("documents", Kind::Whole),
     Column { name: "shared_bytes_per_vector", kind: Kind::Number, optional: true },
+    column("rescore", Kind::Text),
+    Column { name: "rescore_bytes_per_vector", kind: Kind::Whole, optional: true },
 ];
 
 pub(crate) const fn column(name: &'static str, kind: Kind) -> Column {
@@ -122,7 +126,7 @@ pub enum Field {
 impl Row {
     /// The values, one for each of [`COLUMNS`].
     pub fn fields(&self) -> [Field; COLUMNS.len()] {
-        let footprint = self.codec.footprint(self.dim);
+        let footprint = self.footprint();
         let measured = &self.measured;
         [
             Field::Text(self.cell.to_string()),
@@ -141,7 +145,22 @@ impl Row {
             Field::Whole(Some(footprint.shared_bytes)),
             Field::Whole(Some(self.documents)),
             Field::Number(shared_bytes_per_vector(footprint, self.documents)),
+            Field::Text(self.rescore.map_or_else(|| "none".to_owned(), |rescore| rescore.to_string())),
+            Field::Whole(self.better().map(|better| better.bytes_per_vector)),
         ]
+    }
+
+    /// What the vectors of its second stage weigh.
+    fn better(&self) -> Option<Footprint> {
+        self.rescore.map(|rescore| rescore.with.codec().footprint(self.dim, self.documents))
+    }
+
+    /// Bytes of a code, and all that is kept once: with a second stage also what its vectors share. Those vectors themselves
+    /// are in neither.
+    pub fn footprint(&self) -> Footprint {
+        let codec = self.codec.footprint(self.dim, self.documents);
+        let second = self.better().map_or(0, |better| better.shared_bytes);
+        Footprint { shared_bytes: codec.shared_bytes + second, ..codec }
     }
 }
 
@@ -171,9 +190,8 @@ impl Table {
             let model = plan.lock.models.get(cell.model());
             let no_model = || ReportError::NoModel { cell: cell.clone(), model: cell.model().to_owned() };
             let dim = model.ok_or_else(no_model)?.facts.dim;
-            let dataset = plan.lock.datasets.get(cell.dataset());
             let no_dataset = || ReportError::NoDataset { cell: cell.clone(), dataset: cell.dataset().to_owned() };
-            let documents = dataset.ok_or_else(no_dataset)?.counts.documents;
+            let documents = plan.lock.stored(cell.dataset()).ok_or_else(no_dataset)?;
             let codec = cell.codec().map_err(|source| ReportError::NoCodec { cell: cell.clone(), source })?;
             if table.missed.iter().any(|missed| missed.withholds(cell)) {
                 table.withheld += 1;
@@ -181,8 +199,15 @@ impl Table {
             }
             for measure in &plan.measures {
                 let measured = outcome.produced.measures.iter().find(|measured| measured.measure == *measure);
-                let row = |measured: &Measured| Row { cell: cell.clone(), codec, dim, documents, measured: *measured };
-                table.rows.extend(measured.map(row));
+                let (cell, rescore) = (cell.clone(), cell.rescore());
+                table.rows.extend(measured.map(|measured| Row {
+                    cell,
+                    codec,
+                    rescore,
+                    dim,
+                    documents,
+                    measured: *measured,
+                }));
             }
         }
         Ok(table)

@@ -24,6 +24,16 @@ pub(crate) fn locate(path: &str, options: &Options) -> Result<PathBuf, Problem> 
     }
 }
 
+/// The file that a manifest names: `${VAR}` replaced, relative to the manifest.
+pub(crate) fn locate_file(path: &str, options: &Options) -> Result<PathBuf, Problem> {
+    let expanded = options.manifest_folder.join(expand(path, options)?);
+    if expanded.is_file() {
+        Ok(expanded)
+    } else {
+        Err(Problem::Absent(format!("there is no file {}", expanded.display())))
+    }
+}
+
 fn expand(path: &str, options: &Options) -> Result<String, Problem> {
     let mut out = String::new();
     let mut rest = path;

@@ -1,7 +1,7 @@
 //! The lock file `<manifest>.lock`: versioned JSON, the same bytes for the same lock.
 
 use bitsweep_proto::Lock;
-use bitsweep_proto::lock::LOCK_VERSION;
+use bitsweep_proto::lock::{LOCK_VERSION, LOCK_VERSION_OF_TASKS};
 use serde::Deserialize;
 
 use crate::error::SourceError;
@@ -20,14 +20,16 @@ pub fn read_lock(text: &str, file: &str) -> Result<Lock, SourceError> {
     };
     let versioned: Versioned = serde_json::from_str(text).map_err(not_a_lock)?;
     match versioned.version {
-        Some(version) if version == u64::from(LOCK_VERSION) => serde_json::from_str(text).map_err(not_a_lock),
+        Some(version) if [LOCK_VERSION, LOCK_VERSION_OF_TASKS].map(u64::from).contains(&version) => {
+            serde_json::from_str(text).map_err(not_a_lock)
+        }
         Some(version) => Err(wrong(format!(
-            "has format version {version}, this bitsweep reads version {LOCK_VERSION}: use the bitsweep that wrote it, \
-             or delete the file to resolve the sources again"
+            "has format version {version}, this bitsweep reads versions {LOCK_VERSION} and {LOCK_VERSION_OF_TASKS}: use the \
+             bitsweep that wrote it, or delete the file to resolve the sources again"
         ))),
         None => Err(wrong(format!(
-            "is not a lock file: it has no \"version\" (expected {LOCK_VERSION}); restore it, or delete it to resolve \
-             the sources again"
+            "is not a lock file: it has no \"version\" (expected {LOCK_VERSION} or {LOCK_VERSION_OF_TASKS}); restore it, or \
+             delete it to resolve the sources again"
         ))),
     }
 }

@@ -4,15 +4,17 @@
 //! on this machine are read again, because they change without anyone deciding it. A fresh store is filled from the
 //! locked source at the locked revision, or, where that one cannot be had, from another source with the same content.
 
-use bitsweep_proto::lock::{LOCK_VERSION, LockedDataset, LockedFile, LockedModel};
+use bitsweep_proto::lock::{LOCK_VERSION, LockedDataset, LockedFile, LockedModel, LockedSimilarity};
 use bitsweep_proto::manifest::{Dataset, Manifest, Model, SourceRef};
-use bitsweep_proto::{Digest, Lock};
+use bitsweep_proto::{Digest, Lock, Task};
 
 use crate::content::Content;
+use crate::dataset::Asked;
 use crate::error::{Change, Problem, SourceError};
 use crate::options::{Options, Report};
 use crate::origin::{self, Origin, Want};
 use crate::session::Session;
+use crate::similarity::{self, Splits};
 use crate::{checksum, dataset, folder, model};
 
 /// Resolves all sources of a manifest, imports what the store lacks, and returns the lock: entries of `locked` stay
@@ -29,19 +31,39 @@ pub fn resolve(
 ) -> Result<Lock, SourceError> {
     let mut session = Session::new(content, options, report);
     let locked = locked.filter(|_| !options.update_lock);
-    let mut lock = Lock { version: LOCK_VERSION, models: Default::default(), datasets: Default::default() };
+    let mut lock = Lock {
+        version: LOCK_VERSION,
+        models: Default::default(),
+        datasets: Default::default(),
+        similarity: Default::default(),
+    };
     for (name, model) in &manifest.models {
         let item = ModelItem { name, model };
         let entry = locked.and_then(|lock| lock.models.get(name));
         lock.models.insert(name.clone(), resolve_item(&item, entry, &mut session)?);
     }
     for (name, dataset) in &manifest.datasets {
-        let item = DatasetItem { name, dataset };
-        let entry = locked.and_then(|lock| lock.datasets.get(name));
-        let mut entry = resolve_item(&item, entry.filter(|entry| entry.split == dataset.split), &mut session)?;
-        entry.ignore_identical_ids = item.ignores_identical_ids();
-        lock.datasets.insert(name.clone(), entry);
+        match dataset.task {
+            Task::Retrieval => {
+                let item = DatasetItem { name, dataset, asked: Asked::of(dataset.subsample.as_ref(), manifest.seed) };
+                let before = locked.and_then(|lock| lock.datasets.get(name));
+                let entry = before.filter(|entry| item.is_asked_for(entry));
+                item.check_pool(entry, options)?;
+                let mut entry = resolve_item(&item, entry, &mut session)?;
+                item.check_files(before, &entry)?;
+                entry.ignore_identical_ids = item.ignores_identical_ids();
+                lock.datasets.insert(name.clone(), entry);
+            }
+            Task::Similarity => {
+                let item = SimilarityItem { name, dataset };
+                let entry = locked.and_then(|lock| lock.similarity.get(name));
+                let same = |entry: &&LockedSimilarity| entry.split == dataset.split && entry.fit == item.fit();
+                let entry = resolve_item(&item, entry.filter(same), &mut session)?;
+                lock.similarity.insert(name.clone(), entry);
+            }
+        }
     }
+    lock.version = lock.needed_version();
     Ok(lock)
 }
 
@@ -74,6 +96,7 @@ struct ModelItem<'a> {
 struct DatasetItem<'a> {
     name: &'a str,
     dataset: &'a Dataset,
+    asked: Option<Asked<'a>>,
 }
 
 impl Item for ModelItem<'_> {
@@ -112,6 +135,43 @@ impl Item for ModelItem<'_> {
 }
 
 impl DatasetItem<'_> {
+    /// Whether the entry has the split and the sample that the manifest asks for.
+    fn is_asked_for(&self, entry: &LockedDataset) -> bool {
+        let same_sample = match (self.asked, &entry.sample) {
+            (None, None) => true,
+            (Some(asked), Some(locked)) => asked.is(locked),
+            _ => false,
+        };
+        same_sample && entry.split == self.dataset.split
+    }
+
+    /// Fails where another sample of a locked source was read from other files than the locked ones.
+    fn check_files(&self, before: Option<&LockedDataset>, found: &LockedDataset) -> Result<(), SourceError> {
+        let same = |before: &&LockedDataset| (&before.source, &before.split) == (&found.source, &found.split);
+        let Some(before) = before.filter(same) else { return Ok(()) };
+        let [before, files] = [before, found].map(|entry| entry.files.iter().collect::<Vec<_>>());
+        match difference(&before, &files) {
+            None => Ok(()),
+            Some(change) => {
+                Err(SourceError::Changed { what: self.what(), origin: found.source.clone(), change: Box::new(change) })
+            }
+        }
+    }
+
+    /// Fails where a run of the pool is no longer the locked one.
+    fn check_pool(&self, entry: Option<&LockedDataset>, options: &Options) -> Result<(), SourceError> {
+        let Some(sample) = entry.and_then(|entry| entry.sample.as_ref()) else { return Ok(()) };
+        match dataset::change_of_pool(sample, options) {
+            Ok(None) => Ok(()),
+            Ok(Some(change)) => Err(SourceError::Changed {
+                what: self.what(),
+                origin: "subsample.pool".to_owned(),
+                change: Box::new(change),
+            }),
+            Err(problem) => Err(failed(problem, &self.what(), "subsample.pool")),
+        }
+    }
+
     fn ignores_identical_ids(&self) -> bool {
         let archives = self.sources().iter().filter_map(|source| match source {
             SourceRef::Beir { name } => Some(name.as_str()),
@@ -132,7 +192,7 @@ impl Item for DatasetItem<'_> {
         &self.dataset.source.0
     }
     fn read(&self, origin: &mut Origin, session: &mut Session<'_>) -> Result<LockedDataset, Problem> {
-        dataset::read(origin, &self.dataset.split, session)
+        dataset::read(origin, (&self.dataset.split, self.asked), session)
     }
     fn named(mut entry: LockedDataset, source: &SourceRef) -> LockedDataset {
         entry.source = source.to_string();
@@ -148,7 +208,52 @@ impl Item for DatasetItem<'_> {
         &entry.files
     }
     fn content(entry: &LockedDataset) -> Vec<&LockedFile> {
-        vec![&entry.corpus, &entry.document_ids, &entry.queries, &entry.qrels]
+        entry.files_of().canonical
+    }
+    fn deciding() -> &'static [&'static str] {
+        &[]
+    }
+}
+
+struct SimilarityItem<'a> {
+    name: &'a str,
+    dataset: &'a Dataset,
+}
+
+impl SimilarityItem<'_> {
+    /// The split that codecs are fitted on. A manifest that was read names one.
+    fn fit(&self) -> &str {
+        self.dataset.fit.as_deref().unwrap_or_default()
+    }
+}
+
+impl Item for SimilarityItem<'_> {
+    type Locked = LockedSimilarity;
+    const WANT: Want = Want::Dataset;
+    fn what(&self) -> String {
+        format!("dataset \"{}\"", self.name)
+    }
+    fn sources(&self) -> &[SourceRef] {
+        &self.dataset.source.0
+    }
+    fn read(&self, origin: &mut Origin, session: &mut Session<'_>) -> Result<LockedSimilarity, Problem> {
+        similarity::read(origin, &Splits { measured: &self.dataset.split, fit: self.fit() }, session)
+    }
+    fn named(mut entry: LockedSimilarity, source: &SourceRef) -> LockedSimilarity {
+        entry.source = source.to_string();
+        entry
+    }
+    fn source(entry: &LockedSimilarity) -> &str {
+        &entry.source
+    }
+    fn revision(_: &LockedSimilarity) -> Option<&str> {
+        None
+    }
+    fn files(entry: &LockedSimilarity) -> &[LockedFile] {
+        &entry.files
+    }
+    fn content(entry: &LockedSimilarity) -> Vec<&LockedFile> {
+        entry.files_of().canonical
     }
     fn deciding() -> &'static [&'static str] {
         &[]
@@ -176,10 +281,7 @@ fn resolve_item<I: Item>(
     let Some((entry, source)) = locked.and_then(|entry| Some((entry, of_entry(&entry)?))) else {
         return first_usable(item, item.sources().to_vec(), session).map(|(_, entry)| entry);
     };
-    let failed = |problem: Problem| match problem.of(&item.what(), I::source(entry)) {
-        Ok(tried) => SourceError::NoSource { what: item.what(), tried: vec![tried] },
-        Err(error) => error,
-    };
+    let failed = |problem: Problem| failed(problem, &item.what(), I::source(entry));
     let changed = |origin: &SourceRef, change: Change| SourceError::Changed {
         what: item.what(),
         origin: origin.to_string(),
@@ -199,6 +301,14 @@ fn resolve_item<I: Item>(
     match difference(&I::content(entry), &I::content(&found)) {
         Some(change) => Err(changed(&used, change)),
         None => Ok(entry.clone()),
+    }
+}
+
+/// A problem of the only source that counts.
+fn failed(problem: Problem, what: &str, origin: &str) -> SourceError {
+    match problem.of(what, origin) {
+        Ok(tried) => SourceError::NoSource { what: what.to_owned(), tried: vec![tried] },
+        Err(error) => error,
     }
 }
 

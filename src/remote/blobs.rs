@@ -57,10 +57,12 @@ impl Client {
         if path.exists() {
             return Ok(path);
         }
+        // A file of its own: several may be fetched at a time, and one of them twice.
+        let part = tempfile::NamedTempFile::new_in(&folder)?.into_temp_path();
         let mut tried = 0;
         loop {
             tried += 1;
-            let found = self.fetch(digest, &folder.join("part")).await;
+            let found = self.fetch(digest, &part).await;
             match found {
                 Ok(found) if found == *digest => break,
                 Ok(found) if tried == TRIES => {
@@ -72,7 +74,7 @@ impl Client {
                 Ok(_) | Err(_) => tokio::time::sleep(PAUSE * tried).await,
             }
         }
-        tokio::fs::rename(folder.join("part"), &path).await?;
+        part.persist(&path).map_err(|error| error.error)?;
         Ok(path)
     }
 

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them.
+//! Durations, sizes and counts as people write them.
 
 use std::time::Duration;
 
@@ -27,28 +27,42 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 /// `200G` is 200 × 1000³ bytes, `200Gi` is 200 × 1024³, as Kubernetes has it. Without a unit: bytes.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 9] = [
-        ("", 1),
-        ("K", 1000),
-        ("M", 1_000_000),
-        ("G", 1_000_000_000),
-        ("T", 1_000_000_000_000),
-        ("Ki", 1 << 10),
-        ("Mi", 1 << 20),
-        ("Gi", 1 << 30),
-        ("Ti", 1 << 40),
-    ];
-    let wrong = || {
+    let (number, unit) = parts(text);
+    let unit = unit.strip_suffix('B').unwrap_or(unit);
+    let worth = THOUSANDS.iter().chain(&POWERS_OF_TWO).find(|(name, _)| *name == unit);
+    times(number, worth).ok_or_else(|| {
         format!(
             "\"{text}\" is not a size: write a number and K, M, G, T (powers of 1000) or Ki, Mi, Gi, Ti (powers of 1024)"
         )
-    };
+    })
+}
+
+/// `10M` is 10,000,000 of something.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    let (number, unit) = parts(text);
+    let worth = THOUSANDS.iter().find(|(name, _)| *name == unit);
+    times(number, worth).filter(|count| (1..=MOST).contains(count)).ok_or_else(|| {
+        format!(
+            "\"{text}\" is not a number from 1 to 1T: write a whole number, and K, M, G or T for thousands, millions …"
+        )
+    })
+}
+
+const THOUSANDS: [(&str, u64); 5] =
+    [("", 1), ("K", 1000), ("M", 1_000_000), ("G", 1_000_000_000), ("T", 1_000_000_000_000)];
+const POWERS_OF_TWO: [(&str, u64); 4] = [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("Ti", 1 << 40)];
+
+/// A count that is more than a mistake.
+const MOST: u64 = 1_000_000_000_000;
+
+/// The digits and what follows them.
+fn parts(text: &str) -> (&str, &str) {
     let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit = unit.strip_suffix('B').unwrap_or(unit);
-    let (_, worth) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-    number.parse::<u64>().ok().and_then(|number| number.checked_mul(*worth)).ok_or_else(wrong)
+    text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
+}
+
+fn times(number: &str, unit: Option<&(&str, u64)>) -> Option<u64> {
+    number.parse::<u64>().ok()?.checked_mul(unit?.1)
 }
 
 /// A number that is not negative.
@@ -80,6 +94,16 @@ mod tests {
         }
         for text in ["", "G", "1.5G", "-1", "1g", "1Pi", "99999999T"] {
             assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts() {
+        for (text, number) in [("10M", 10_000_000), ("500K", 500_000), ("7", 7), ("1T", MOST)] {
+            assert_eq!(count(text), Ok(number), "{text}");
+        }
+        for text in ["", "M", "1.5M", "-1", "10m", "10Mi", "10MB", "0", "2T", "1e6"] {
+            assert!(count(text).is_err(), "{text}");
         }
     }
 

@@ -108,7 +108,7 @@ impl Play<'_> {
                 false => self.write("index", &digest, 1),
             },
             Spec::Retrieve(_) if model == "n" && (self.first("fails-n") || self.first("fails-n-again")) => failed(),
-            Spec::Retrieve(_) => self.write("run", &digest, 1),
+            Spec::Retrieve(_) | Spec::Rescore(_) => self.write("run", &digest, 1),
             Spec::Measure(spec) => {
                 let [first, second, ..] = digest.0;
                 let value = (f64::from(first) + f64::from(second) / 256.0) / 256.0;
@@ -124,7 +124,7 @@ impl Play<'_> {
                 done.measures = spec.measures.iter().copied().map(measured).collect();
                 FromChild::Done(done)
             }
-            Spec::Geometry(_) | Spec::Noop(_) => FromChild::Done(Box::default()),
+            Spec::Geometry(_) | Spec::Similarity(_) | Spec::Noop(_) => FromChild::Done(Box::default()),
         }
     }
 

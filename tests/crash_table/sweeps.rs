@@ -95,6 +95,7 @@ fn lock() -> Lock {
         version: LOCK_VERSION,
         models: BTreeMap::from(models),
         datasets: BTreeMap::from([("d".to_owned(), dataset())]),
+        similarity: BTreeMap::new(),
     }
 }
 
@@ -129,5 +130,6 @@ fn dataset() -> LockedDataset {
         qrels: file("qrels", "qrels"),
         counts: COUNTS,
         warnings: Vec::new(),
+        sample: None,
     }
 }

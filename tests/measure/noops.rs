@@ -31,7 +31,12 @@ pub(crate) fn chains(name: &str, chains: u32, length: u32) -> Plan {
         version: PLAN_VERSION,
         name: name.to_owned(),
         manifest: format!("sweep: {name}\n"),
-        lock: Lock { version: LOCK_VERSION, models: BTreeMap::new(), datasets: BTreeMap::new() },
+        lock: Lock {
+            version: LOCK_VERSION,
+            models: BTreeMap::new(),
+            datasets: BTreeMap::new(),
+            similarity: BTreeMap::new(),
+        },
         profiles: samples::profiles(),
         measures: Vec::new(),
         cells: (0..jobs).map(cell).collect(),

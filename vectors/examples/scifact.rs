@@ -18,12 +18,16 @@ fn main() {
     println!("{} ({:.0?})", profile().expect("the profile can be had"), start.elapsed());
     let mut names: Vec<String> = std::env::args().skip(1).collect();
     if names.is_empty() {
-        names.extend(["float32", "int8", "int4", "rabitq"].map(str::to_owned));
+        names.extend(["float32", "int8", "int4", "int2", "rabitq"].map(str::to_owned));
         for family in ["pq", "opq", "pq4fs"] {
             names.extend([8, 16, 32, 64].map(|bytes| format!("{family}/{bytes}")));
         }
         for form in ["", "/mean+gaussian", "/mean+orthonormal", "/mean+pca", "/mean+itq", "/median+none"] {
             names.extend([64, 128, 256].map(|bits| format!("binary/{bits}{form}")));
+        }
+        names.extend([1, 4, 10, 16, 64].map(|kept| format!("hnsw/16/40/{kept}")));
+        for bytes in [8, 32] {
+            names.extend([1, 8, 64].map(|lists| format!("ivfpq/64/{bytes}/{lists}")));
         }
         names.push("binary/256/none+gaussian/asymmetric".to_owned());
     }

@@ -1,8 +1,9 @@
-//! Exhaustive search over binary codes with queries that stay as they are.
+//! Exhaustive search over codes with queries that stay as they are: a table for each byte of a code says what each of its 256
+//! values adds to the score of a query.
 //!
-//! The score of a query and a code is the sum over bits of the query's number for that bit, added where the bit is 1 and
-//! subtracted where it is 0. The 256 sums of each byte are made once for a query (`0 ± n[0] ± … ± n[7]`, in this order);
-//! a score adds up the bytes' sums in order, in float64, and is rounded to float32 at the end. So equal codes tie exactly, on
+//! For binary codes the score is the sum over bits of the query's number for that bit, added where the bit is 1 and
+//! subtracted where it is 0. The 256 sums of each byte are made once for a query (`0 ± n[0] ± … ± n[7]`, in this order).
+//! A score adds up the bytes' sums in order, in float64, and is rounded to float32 at the end. So equal codes tie exactly, on
 //! every machine; scores that differ by less than float32 tells apart tie too.
 
 use crate::error::VectorError;
@@ -10,7 +11,7 @@ use crate::hits::Hits;
 use crate::matrix::Codes;
 
 /// Values of one byte.
-const VALUES: usize = 256;
+pub(crate) const VALUES: usize = 256;
 
 /// The best `depth` documents of each query, and all that tie with the last of them; order: score descending, then row
 /// ascending. `numbers` holds `8 * codes.bytes` for each query. Fails with [`VectorError::Stopped`] where `stop` is true between
@@ -21,9 +22,21 @@ pub(crate) fn search(
     depth: usize,
     stop: &dyn Fn() -> bool,
 ) -> Result<Hits, VectorError> {
+    let width = 8 * codes.bytes;
+    let fill = |query: usize, sums: &mut [f64]| signed_sums(&numbers[query * width..][..width], sums);
+    search_by(codes, (numbers.len() / width, depth), &fill, stop)
+}
+
+/// The same for any codes and a number of queries: `fill` makes the sums of a query, for each byte those of its 256 values.
+pub(crate) fn search_by(
+    codes: &Codes,
+    (queries, depth): (usize, usize),
+    fill: &dyn Fn(usize, &mut [f64]),
+    stop: &dyn Fn() -> bool,
+) -> Result<Hits, VectorError> {
     let mut hits = Hits::default();
     let mut sums = vec![0.0; codes.bytes * VALUES];
-    for query in numbers.chunks_exact(8 * codes.bytes) {
+    for query in 0..queries {
         if stop() {
             return Err(VectorError::Stopped);
         }
@@ -39,8 +52,8 @@ pub(crate) fn search(
     Ok(hits)
 }
 
-/// The sums of each byte's values.
-fn fill(query: &[f64], sums: &mut [f64]) {
+/// The sums of each byte's values, added where a bit is 1 and subtracted where it is 0.
+fn signed_sums(query: &[f64], sums: &mut [f64]) {
     for (numbers, sums) in query.chunks_exact(8).zip(sums.chunks_exact_mut(VALUES)) {
         for (value, sum) in sums.iter_mut().enumerate() {
             let signed = |(bit, number): (usize, &f64)| if value >> bit & 1 == 1 { *number } else { -*number };

@@ -52,6 +52,32 @@ pub enum VectorError {
         /// The query, from 0.
         query: usize,
     },
+    /// A document that is not there.
+    #[error("document {row} (from 0) is asked for, there are {rows}")]
+    NoRow {
+        /// The document, from 0.
+        row: u32,
+        /// Documents in the index.
+        rows: usize,
+    },
+    /// Finite vectors whose inner product is not.
+    #[error(
+        "the inner product with document {row} (from 0) is not finite: its values or those of the query are too large"
+    )]
+    NotANumber {
+        /// The document, from 0.
+        row: u32,
+    },
+    /// A search did not give the score of a document that was asked for.
+    #[error(
+        "the search of codec {codec} leaves out document {row} (from 0), so the pair has no score: compare pairs by another codec"
+    )]
+    LeftOut {
+        /// The codec.
+        codec: Codec,
+        /// The document, from 0.
+        row: usize,
+    },
     /// The codec does not fit the vectors.
     #[error("codec {codec} does not fit: {reason}")]
     Unfit {

@@ -1,4 +1,4 @@
-//! One Faiss index: training, files and exhaustive search by inner product.
+//! One Faiss index: training, files and search by inner product, exhaustive but for graphs and inverted lists.
 //!
 //! Owns: every call into Faiss but the self-test's. One BLAS and OpenMP thread in each call (see [`threads`](crate::threads)).
 //!
@@ -7,6 +7,11 @@
 //! score depends on its query and its document only: equal documents tie exactly, and a search can be repeated deeper
 //! without changing what was found before. The price is speed on large flat indexes.
 //!
+//! A search of inverted lists looks at every document of the lists nearest to the query; its ties are whole among those. A search
+//! of a graph is asked for as many documents as it keeps, whatever the depth: asked for more, Faiss would silently keep more, and
+//! the same `ef_search` would find other documents at another depth. The documents that it returns are scored again as
+//! `float32` scores them, for Faiss scores a document otherwise among four than alone, in the last bit.
+//!
 //! A training or an addition cannot be interrupted: Faiss' C interface has no hook for it. Training on fewer than 9,984
 //! vectors makes Faiss warn on standard error, once per sub-quantiser; that interface cannot turn it off either.
 
@@ -14,6 +19,7 @@ use std::ffi::CStr;
 use std::path::Path;
 
 use bitsweep_proto::Codec;
+use faiss::index::autotune::ParameterSpace;
 use faiss::index::io::{read_index, write_index};
 use faiss::index::{Index, IndexImpl, UpcastIndex};
 use faiss::{MetricType, index_factory};
@@ -29,8 +35,30 @@ const MARGIN: usize = 16;
 
 pub(crate) struct FaissIndex {
     index: IndexImpl,
-    /// Whether a search leaves out what has the least score there can be: a fast scan does.
-    leaves_out: bool,
+}
+
+/// What a search looks at.
+#[derive(Clone, Copy, PartialEq)]
+enum Reach {
+    /// Every document.
+    All,
+    /// Every document, but those with the least score there can be are left out: a fast scan.
+    AllButLeast,
+    /// The documents of the nearest lists.
+    Lists,
+    /// The documents that a walk through a graph meets; it returns at most so many.
+    Walk(usize),
+}
+
+impl Reach {
+    fn of(codec: Codec) -> Self {
+        match codec {
+            Codec::Pq4fs { .. } => Self::AllButLeast,
+            Codec::Ivfpq(_) => Self::Lists,
+            Codec::Hnsw(hnsw) => Self::Walk(hnsw.ef_search.unwrap_or_default() as usize),
+            _ => Self::All,
+        }
+    }
 }
 
 /// What must be done before any call.
@@ -45,27 +73,50 @@ fn failed(action: &'static str) -> impl Fn(faiss::error::Error) -> VectorError {
 }
 
 impl FaissIndex {
-    /// The documents as they are (`IndexFlatIP`).
-    pub(crate) fn flat(documents: &Matrix) -> Result<Self, VectorError> {
+    /// An index of vectors as they are (`IndexFlatIP`), still empty.
+    pub(crate) fn flat(dim: usize) -> Result<Self, VectorError> {
         ready()?;
         // Shapes are checked to fit Faiss' int.
-        let index = faiss::FlatIndex::new_ip(documents.dim as u32).map_err(failed("make a flat index"))?;
-        Self { index: index.upcast(), leaves_out: false }.filled_with(documents)
+        let index = faiss::FlatIndex::new_ip(dim as u32).map_err(failed("make a flat index"))?;
+        Ok(Self { index: index.upcast() })
     }
 
-    /// An index of Faiss' factory, with the metric inner product, trained on the documents and holding them.
-    pub(crate) fn trained(description: &str, documents: &Matrix) -> Result<Self, VectorError> {
+    /// An index of Faiss' factory, with the metric inner product, trained on the documents and still empty.
+    pub(crate) fn trained(codec: Codec, description: &str, documents: &Matrix) -> Result<Self, VectorError> {
         ready()?;
+        if codec.is_approximate() {
+            check_lengths(codec, documents)?;
+        }
         let mut index = index_factory(documents.dim as u32, description, MetricType::InnerProduct)
             .map_err(failed("make an index"))?;
+        if let Codec::Hnsw(hnsw) = codec {
+            set(&index, "efConstruction", hnsw.ef_construction)?;
+        }
         index.train(&documents.data).map_err(failed("train an index"))?;
-        Self { index, leaves_out: description.ends_with("fs") }.filled_with(documents)
+        Self { index }.tuned(codec)
     }
 
-    fn filled_with(mut self, documents: &Matrix) -> Result<Self, VectorError> {
+    /// Sets how far searches go, where the codec says it.
+    fn tuned(self, codec: Codec) -> Result<Self, VectorError> {
+        match codec {
+            Codec::Hnsw(hnsw) => hnsw.ef_search.map_or(Ok(()), |kept| set(&self.index, "efSearch", kept))?,
+            Codec::Ivfpq(ivfpq) => ivfpq.nprobe.map_or(Ok(()), |lists| set(&self.index, "nprobe", lists))?,
+            _ => {}
+        }
+        Ok(self)
+    }
+
+    /// Adds the documents.
+    pub(crate) fn filled_with(mut self, documents: &Matrix) -> Result<Self, VectorError> {
         if documents.rows > 0 {
             self.index.add(&documents.data).map_err(failed("add documents to an index"))?;
         }
+        Ok(self)
+    }
+
+    /// Removes the documents and keeps what was learnt.
+    pub(crate) fn emptied(mut self) -> Result<Self, VectorError> {
+        self.index.reset().map_err(failed("empty an index"))?;
         Ok(self)
     }
 
@@ -83,7 +134,7 @@ impl FaissIndex {
         if u32::try_from(index.ntotal()).is_err() {
             return Err(wrong(format!("it has {} documents, at most 2^32 - 1 are allowed", index.ntotal())));
         }
-        Ok(Self { index, leaves_out: matches!(codec, Codec::Pq4fs { .. }) })
+        Self { index }.tuned(codec)
     }
 
     /// Writes the index file.
@@ -103,15 +154,42 @@ impl FaissIndex {
         if code == 0 { Ok(bytes) } else { Err(native("measure an index")) }
     }
 
+    /// The vector at `row`, decoded: for flat indexes as it is.
+    pub(crate) fn vector(&self, row: u32) -> Result<Vec<f32>, VectorError> {
+        let mut vector = vec![0f32; self.index.d() as usize];
+        // SAFETY: the buffer holds as many numbers as the index has dimensions; reading does not change an index on the CPU.
+        let code =
+            unsafe { faiss_sys::faiss_Index_reconstruct(self.index.inner_ptr(), i64::from(row), vector.as_mut_ptr()) };
+        if code == 0 { Ok(vector) } else { Err(native("decode a vector")) }
+    }
+
     /// The best `depth` documents of each query, and all that tie with the last of them.
-    pub(crate) fn search(&self, queries: &Matrix, depth: usize, stop: &dyn Fn() -> bool) -> Result<Hits, VectorError> {
+    pub(crate) fn search(
+        &self,
+        codec: Codec,
+        (queries, depth): (&Matrix, usize),
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Hits, VectorError> {
         ready()?;
+        let reach = Reach::of(codec);
+        if codec.is_approximate() && codec == codec.stored() {
+            let reason = "it names an index without saying how far a search goes (ef_search, nprobe)".to_owned();
+            return Err(VectorError::Unfit { codec, reason });
+        }
         let mut hits = Hits::default();
         for query in 0..queries.rows {
             if stop() {
                 return Err(VectorError::Stopped);
             }
-            for (score, document) in self.search_one(query, queries.row(query), depth)? {
+            let vector = queries.row(query);
+            if codec.is_approximate() && !is_bounded(vector) {
+                return Err(VectorError::Overflow { query });
+            }
+            let found = match reach {
+                Reach::Walk(kept) => self.walk(vector, kept, depth)?,
+                _ => self.scan(reach, (query, vector), depth)?,
+            };
+            for (score, document) in found {
                 hits.scores.push(score);
                 hits.documents.push(document);
             }
@@ -120,8 +198,71 @@ impl FaissIndex {
         Ok(hits)
     }
 
-    /// One query's list. Fetches more and more until the tied group at the cut is closed.
-    fn search_one(&self, query: usize, vector: &[f32], depth: usize) -> Result<Vec<(f32, u32)>, VectorError> {
+    /// For each query the score of the document in the same row; `None` where the search leaves it out. As many queries as
+    /// documents. Not for approximate searches.
+    pub(crate) fn own_scores(
+        &self,
+        codec: Codec,
+        queries: &Matrix,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<Option<f32>>, VectorError> {
+        ready()?;
+        let mut scores = Vec::with_capacity(queries.rows);
+        for query in 0..queries.rows {
+            if stop() {
+                return Err(VectorError::Stopped);
+            }
+            let found = self.fetch(queries.row(query), self.rows())?;
+            let own = found.iter().find(|(_, document)| *document as usize == query).map(|(score, _)| *score);
+            if own.is_some_and(|score| !score.is_finite()) || own.is_none() && Reach::of(codec) == Reach::All {
+                return Err(VectorError::Overflow { query });
+            }
+            scores.push(own);
+        }
+        Ok(scores)
+    }
+
+    /// One query's list from a graph: of the documents kept, the best, and those that tie with the last of them.
+    fn walk(&self, vector: &[f32], kept: usize, depth: usize) -> Result<Vec<(f32, u32)>, VectorError> {
+        let depth = depth.min(self.rows());
+        if depth == 0 {
+            return Ok(Vec::new());
+        }
+        let met = self.fetch(vector, kept.min(self.rows()))?;
+        let mut found = self.scored(vector, &met)?;
+        found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        if let Some((cut, _)) = found.get(depth - 1).copied() {
+            found.truncate(found.partition_point(|(score, _)| *score >= cut));
+        }
+        Ok(found)
+    }
+
+    /// The same documents with the scores that an exhaustive search of the vectors as they are gives them.
+    fn scored(&self, vector: &[f32], met: &[(f32, u32)]) -> Result<Vec<(f32, u32)>, VectorError> {
+        let dim = vector.len();
+        let mut vectors = vec![0f32; met.len() * dim];
+        for ((_, document), out) in met.iter().zip(vectors.chunks_exact_mut(dim)) {
+            // SAFETY: the document is in the index, and there is room for its vector.
+            let code = unsafe {
+                faiss_sys::faiss_Index_reconstruct(self.index.inner_ptr(), i64::from(*document), out.as_mut_ptr())
+            };
+            if code != 0 {
+                return Err(native("read a vector of an index"));
+            }
+        }
+        let few = Self::flat(dim)?.filled_with(&Matrix { rows: met.len(), dim, data: vectors })?;
+        let scores = few.fetch(vector, met.len())?;
+        Ok(scores.into_iter().map(|(score, row)| (score, met[row as usize].1)).collect())
+    }
+
+    /// One query's list from an index that looks at all documents, or at all of some lists. Fetches more and more until the
+    /// tied group at the cut is closed.
+    fn scan(
+        &self,
+        reach: Reach,
+        (query, vector): (usize, &[f32]),
+        depth: usize,
+    ) -> Result<Vec<(f32, u32)>, VectorError> {
         let rows = self.rows();
         let depth = depth.min(rows);
         if depth == 0 {
@@ -130,16 +271,16 @@ impl FaissIndex {
         let mut fetch = depth.saturating_add(MARGIN).min(rows);
         loop {
             let mut found = self.fetch(vector, fetch)?;
-            if found.iter().any(|(score, _)| !score.is_finite()) || found.len() < fetch && !self.leaves_out {
+            let is_short = found.len() < fetch;
+            if found.iter().any(|(score, _)| !score.is_finite()) || is_short && reach == Reach::All {
                 return Err(VectorError::Overflow { query });
             }
             found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            if found.len() < fetch {
+            if is_short && reach == Reach::AllButLeast {
                 self.add_left_out(&mut found);
-                fetch = rows;
             }
-            let cut = found[depth - 1].0;
-            if fetch == rows || found[fetch - 1].0 < cut {
+            let Some((cut, _)) = found.get(depth - 1).copied() else { return Ok(found) };
+            if is_short || fetch == rows || found[fetch - 1].0 < cut {
                 found.truncate(found.partition_point(|(score, _)| *score >= cut));
                 return Ok(found);
             }
@@ -172,6 +313,28 @@ impl FaissIndex {
         // `+ 0.0` makes -0.0 into 0.0, so that equal scores have equal bits.
         let pair = |(score, document): (f32, i64)| Some((score + 0.0, u32::try_from(document).ok()?));
         Ok(scores.into_iter().zip(documents).filter_map(pair).collect())
+    }
+}
+
+/// Sets a parameter of an index by its name.
+fn set(index: &IndexImpl, name: &'static str, value: u32) -> Result<(), VectorError> {
+    let space = ParameterSpace::new().map_err(failed("make a parameter space"))?;
+    space.set_index_parameter(index, name, value).map_err(failed("set a parameter of an index"))
+}
+
+/// Whether the squared length is finite. The inner product of two such vectors is finite, on the way too.
+fn is_bounded(vector: &[f32]) -> bool {
+    vector.iter().map(|x| x * x).sum::<f32>().is_finite()
+}
+
+/// An approximate search drops documents whose scores overflow without a word, so none may.
+fn check_lengths(codec: Codec, documents: &Matrix) -> Result<(), VectorError> {
+    match (0..documents.rows).find(|row| !is_bounded(documents.row(*row))) {
+        Some(row) => {
+            let reason = "too large: their squares add up to more than float32 holds";
+            Err(VectorError::Unfit { codec, reason: format!("the values of document {row} (from 0) are {reason}") })
+        }
+        None => Ok(()),
     }
 }
 

@@ -3,7 +3,8 @@
 /// Per query the documents found, best first: by score descending, then by document row ascending.
 ///
 /// A list ends with the whole group of documents that tie with the last one wanted, so it may be longer than the depth
-/// that was asked for. It is shorter only where there are fewer documents. Scores are float32; larger is better.
+/// that was asked for. It is shorter only where there are fewer documents, or where an approximate search looked at fewer.
+/// Scores are float32; larger is better.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hits {
     /// `offsets[query]..offsets[query + 1]` is the query's range in the other two; one more than there are queries.

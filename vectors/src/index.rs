@@ -9,6 +9,9 @@
 //! | `opq/B` | Faiss factory `OPQ{B},PQ{B}np` | inner product with the decoded vector | Faiss index |
 //! | `pq4fs/B` | Faiss factory `PQ{2B}x4fs` | the same, each sub-space's part rounded to 8 bits | Faiss index |
 //! | `rabitq` | Faiss factory `RR{dim},RaBitQ` | RaBitQ's estimate of the inner product | Faiss index |
+//! | `int2` | [`int2`](crate::int2) codes | inner product with the levels | safetensors, `codes`: uint8 rows × bytes, `cutoffs`: float32 dim × 3, `levels`: float32 dim × 4 |
+//! | `hnsw/M/C/S` | Faiss factory `HNSW{M},Flat`, `efConstruction` C | inner product, of documents met with `efSearch` S | Faiss index |
+//! | `ivfpq/N/B/P` | Faiss factory `IVF{N},PQ{B}np` | inner product with the decoded vector, in the nearest P lists | Faiss index |
 //! | `binary/B` | [`binary`](crate::binary) codes | minus the Hamming distance | safetensors, `codes`: uint8 rows × bytes |
 //! | `binary/B/C+R` | [`binary::sign`](crate::binary::sign) codes | minus the Hamming distance | the same, with `weights`: float64 bits × dim where they are learnt, `thresholds`: float64 bits where they are not 0 |
 //! | `binary/B/C+R/asymmetric` | the same | see [`binary::sign`](crate::binary::sign) | the same |
@@ -23,68 +26,57 @@
 //!
 //! Faiss index files can be read by Faiss' Python package, and the other way round.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use bitsweep_proto::Codec;
-use bitsweep_proto::codec::{Footprint, Sign};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use bitsweep_proto::codec::{Footprint, Ivfpq, Sign};
 
 use crate::binary::sign::Signs;
+use crate::code_file::{self, CodeFile, Table};
 use crate::error::VectorError;
 use crate::faiss_index::FaissIndex;
 use crate::hits::Hits;
+use crate::int2::{CUTOFFS, LEVELS, Quarters};
 use crate::matrix::{Codes, Matrix};
+use crate::trained::train;
 
-/// Names of the tensors in a file of binary codes: the codes, and what was learnt.
-const CODES: &str = "codes";
+/// Names of the tensors in a file of our codes for what was learnt.
 const WEIGHTS: &str = "weights";
 const THRESHOLDS: &str = "thresholds";
+const QUARTER_CUTOFFS: &str = "cutoffs";
+const QUARTER_LEVELS: &str = "levels";
 
 /// An index file holds codes, shared tables and a header of names, sizes and flags no longer than this.
-const HEADER_BYTES: u64 = 320;
+const HEADER_BYTES: u64 = 384;
+
+/// Inverted lists hold the row of each document beside its code. Ids are left out of what a vector weighs, for all alike: the
+/// other codecs keep them outside of the index.
+const ROW_BYTES: u64 = 8;
 
 /// Codes for fast scans are stored in blocks of as many; the last one is filled up.
 const FAST_SCAN_BLOCK: u64 = 32;
 
 /// Documents stored by one codec.
 pub struct Index {
-    codec: Codec,
-    dim: usize,
-    stored: Stored,
+    pub(crate) codec: Codec,
+    pub(crate) dim: usize,
+    pub(crate) stored: Stored,
 }
 
-enum Stored {
+pub(crate) enum Stored {
     Faiss(FaissIndex),
     Binary(Signs, Codes),
+    Int2(Quarters, Codes),
 }
 
-/// Trains `codec` on `documents` and stores them. Queries are never seen.
+/// Trains `codec` on `documents` and stores them: [`train`], then [`Trained::store`](crate::Trained::store). Queries are
+/// never seen.
 ///
-/// Fails where the codec does not fit the dimensions, where a value is NaN or infinite, where there are too few documents
-/// to train on ([`Codec::least_documents`]), where the result weighs something else than
-/// [`Codec::footprint`] says, and with [`VectorError::Stopped`] where `stop` is true at a safe point. There is none inside
-/// one call of Faiss.
+/// Fails as these two do.
 pub fn build(codec: Codec, documents: Matrix, stop: &dyn Fn() -> bool) -> Result<Index, VectorError> {
-    let dim = documents.dim;
-    check_fits(codec, dim)?;
-    documents.check_finite()?;
-    check_enough(codec, documents.rows)?;
-    if stop() {
-        return Err(VectorError::Stopped);
-    }
-    let stored = match (codec.as_sign(), factory(codec, dim)) {
-        (Some(sign), _) => {
-            let signs = Signs::learn(sign, &documents, stop)?;
-            let codes = signs.encode(&documents, stop)?;
-            Stored::Binary(signs, codes)
-        }
-        (None, Some(description)) => Stored::Faiss(FaissIndex::trained(&description, &documents)?),
-        (None, None) => Stored::Faiss(FaissIndex::flat(&documents)?),
-    };
-    Index { codec, dim, stored }.weighed()
+    train(codec, &documents, stop)?.store(&documents, stop)
 }
 
 impl Index {
@@ -96,30 +88,37 @@ impl Index {
     /// Reads what [`Index::save`] wrote. Fails where the file is not an index of `codec` and `dim`.
     pub fn load(codec: Codec, dim: usize, path: &Path) -> Result<Self, VectorError> {
         check_fits(codec, dim)?;
-        let stored = match codec.as_sign() {
-            Some(sign) => read_codes(codec, sign, dim, path)?,
-            None => {
+        let stored = match (codec, codec.as_sign()) {
+            (_, Some(sign)) => read_signs(codec, sign, dim, path)?,
+            (Codec::Int2, _) => read_quarters(codec, dim, path)?,
+            (_, None) => {
                 check_kind(codec, path)?;
                 Stored::Faiss(FaissIndex::read(codec, dim, path)?)
             }
         };
-        Self { codec, dim, stored }.weighed()
+        let index = Self { codec, dim, stored }.weighed()?;
+        if codec.is_approximate() {
+            index.check_file(path)?;
+        }
+        Ok(index)
     }
 
     /// Writes the index file; what stood at `path` is replaced. Equal indexes give equal bytes.
     pub fn save(&self, path: &Path) -> Result<(), VectorError> {
         match &self.stored {
-            Stored::Binary(signs, codes) => write_codes(self.codec, (signs, codes), self.dim, path)?,
+            Stored::Binary(signs, codes) => write_signs(self.codec, (signs, codes), self.dim, path)?,
+            Stored::Int2(quarters, codes) => write_quarters(self.codec, (quarters, codes), path)?,
             Stored::Faiss(index) => index.write(path)?,
         }
         self.check_file(path)
     }
 
-    /// The best `depth` documents of each query, and all that tie with the last of them, see [`Hits`].
+    /// The best `depth` documents of each query, and all that tie with the last of them, see [`Hits`]. Approximate codecs
+    /// return the best of those that they looked at, which may be fewer than `depth`.
     ///
     /// A score depends on its query and its document only, within one numerics profile. Fails where the queries have
-    /// another dimension or values that are not finite, where a score overflows, and with [`VectorError::Stopped`]
-    /// where `stop` is true between two queries.
+    /// another dimension or values that are not finite, where a score overflows, where the codec does not say how far a search
+    /// goes ([`Codec::stored`]), and with [`VectorError::Stopped`] where `stop` is true between two queries.
     pub fn search(&self, queries: &Matrix, depth: usize, stop: &dyn Fn() -> bool) -> Result<Hits, VectorError> {
         if queries.dim != self.dim {
             let (expected, found) = (self.dim, queries.dim);
@@ -128,8 +127,32 @@ impl Index {
         queries.check_finite()?;
         match &self.stored {
             Stored::Binary(signs, codes) => signs.search(codes, (queries, depth), stop),
-            Stored::Faiss(index) => index.search(queries, depth, stop),
+            Stored::Int2(quarters, codes) => quarters.search(codes, (queries, depth), stop),
+            Stored::Faiss(index) => index.search(self.codec, (queries, depth), stop),
         }
+    }
+
+    /// The inner product of `query` with the document at `row`, decoded where it is stored as a code: products of float64 added
+    /// up in order of the dimensions, the sum rounded to float32. For float32 it is the same on every machine. Fails where the
+    /// query has another dimension, where there is no such document, where the sum is not finite, and for binary codes, which
+    /// are not decoded.
+    pub fn inner_product(&self, query: &[f32], row: u32) -> Result<f32, VectorError> {
+        if query.len() != self.dim {
+            let (expected, found) = (self.dim, query.len());
+            return Err(VectorError::Width { what: "queries", unit: "dimensions", expected, found });
+        }
+        if row as usize >= self.rows() {
+            return Err(VectorError::NoRow { row, rows: self.rows() });
+        }
+        let Stored::Faiss(index) = &self.stored else {
+            let reason = "signs are not decoded to vectors: rescore with float32 or int8".to_owned();
+            return Err(VectorError::Unfit { codec: self.codec, reason });
+        };
+        let document = index.vector(row)?;
+        let sum = query.iter().zip(&document).fold(0.0, |sum, (a, b)| sum + f64::from(*a) * f64::from(*b));
+        let score = sum as f32;
+        // `+ 0.0` makes -0.0 into 0.0, so that equal scores have equal bits.
+        if score.is_finite() { Ok(score + 0.0) } else { Err(VectorError::NotANumber { row }) }
     }
 
     /// The codec.
@@ -146,21 +169,25 @@ impl Index {
     pub fn rows(&self) -> usize {
         match &self.stored {
             Stored::Faiss(index) => index.rows(),
-            Stored::Binary(_, codes) => codes.rows,
+            Stored::Binary(_, codes) | Stored::Int2(_, codes) => codes.rows,
         }
     }
 
     /// Bytes per vector as the codes really are, and the shared bytes as stated: every path to an `Index` has compared the
-    /// former with [`Codec::footprint`], and [`Index::save`] compares both with the file.
+    /// former with [`Codec::footprint`], and [`Index::save`] compares both with the file. Only its file tells what a graph
+    /// weighs.
     pub fn footprint(&self) -> Footprint {
-        self.codec.footprint(self.dim as u32)
+        self.codec.footprint(self.dim as u32, self.rows() as u64)
     }
 
     /// Fails where the codes are not as long as stated.
-    fn weighed(self) -> Result<Self, VectorError> {
-        let built = match &self.stored {
-            Stored::Faiss(index) => index.code_bytes()?,
-            Stored::Binary(_, codes) => codes.bytes,
+    pub(crate) fn weighed(self) -> Result<Self, VectorError> {
+        let built = match (&self.stored, self.codec) {
+            (Stored::Faiss(_), Codec::Hnsw(_)) => return Ok(self),
+            // Faiss counts the number of the list, which no document holds: it is in it.
+            (Stored::Faiss(index), Codec::Ivfpq(ivfpq)) => index.code_bytes()?.saturating_sub(list_bytes(ivfpq)),
+            (Stored::Faiss(index), _) => index.code_bytes()?,
+            (Stored::Binary(_, codes) | Stored::Int2(_, codes), _) => codes.bytes,
         };
         let stated = self.footprint();
         if built as u64 == stated.bytes_per_vector {
@@ -175,13 +202,16 @@ impl Index {
         let file = |source| VectorError::File { action: "measure", path: path.to_owned(), source };
         let len = std::fs::metadata(path).map_err(file)?.len();
         let stated = self.footprint();
-        let rows = match self.codec {
-            Codec::Pq4fs { .. } => (self.rows() as u64).next_multiple_of(FAST_SCAN_BLOCK),
-            _ => self.rows() as u64,
+        let rows = self.rows() as u64;
+        let (codes, spared) = match self.codec {
+            Codec::Pq4fs { .. } => (rows.next_multiple_of(FAST_SCAN_BLOCK) * stated.bytes_per_vector, 0),
+            // Where most lists are empty, a file has no sizes of those.
+            Codec::Ivfpq(ivfpq) => (rows * (stated.bytes_per_vector + ROW_BYTES), 8 * u64::from(ivfpq.nlist)),
+            _ => (rows * stated.bytes_per_vector, 0),
         };
-        let tables = len.saturating_sub(rows * stated.bytes_per_vector);
-        let stored = self.codec.stored_shared_bytes(self.dim as u32);
-        if (stored..=stored + HEADER_BYTES).contains(&tables) {
+        let tables = len.saturating_sub(codes);
+        let stored = self.codec.stored_shared_bytes(self.dim as u32, rows);
+        if (stored - spared..=stored + HEADER_BYTES).contains(&tables) {
             return Ok(());
         }
         let built = Footprint { shared_bytes: tables, ..stated };
@@ -189,20 +219,27 @@ impl Index {
     }
 }
 
+/// Bytes of the number of a list.
+fn list_bytes(ivfpq: Ivfpq) -> usize {
+    (u32::BITS - (ivfpq.nlist - 1).leading_zeros()).div_ceil(8) as usize
+}
+
 /// What Faiss' factory calls a codec of its own that is trained; `None` for those that are not.
-fn factory(codec: Codec, dim: usize) -> Option<String> {
+pub(crate) fn factory(codec: Codec, dim: usize) -> Option<String> {
     match codec {
-        Codec::Float32 | Codec::Binary { .. } | Codec::Sign(_) => None,
+        Codec::Float32 | Codec::Int2 | Codec::Binary { .. } | Codec::Sign(_) => None,
         Codec::Int8 => Some("SQ8".to_owned()),
         Codec::Int4 => Some("SQ4".to_owned()),
         Codec::Pq { bytes } => Some(format!("PQ{bytes}np")),
         Codec::Opq { bytes } => Some(format!("OPQ{bytes},PQ{bytes}np")),
         Codec::Pq4fs { bytes } => Some(format!("PQ{}x4fs", 2 * bytes)),
         Codec::Rabitq => Some(format!("RR{dim},RaBitQ")),
+        Codec::Hnsw(hnsw) => Some(format!("HNSW{},Flat", hnsw.m)),
+        Codec::Ivfpq(ivfpq) => Some(format!("IVF{},PQ{}np", ivfpq.nlist, ivfpq.bytes)),
     }
 }
 
-fn check_fits(codec: Codec, dim: usize) -> Result<(), VectorError> {
+pub(crate) fn check_fits(codec: Codec, dim: usize) -> Result<(), VectorError> {
     let unfit = |reason| Err(VectorError::Unfit { codec, reason });
     match codec.as_sign() {
         Some(Sign { bits, .. }) if bits == 0 || !bits.is_multiple_of(8) => {
@@ -216,8 +253,8 @@ fn check_fits(codec: Codec, dim: usize) -> Result<(), VectorError> {
     }
 }
 
-fn check_enough(codec: Codec, found: usize) -> Result<(), VectorError> {
-    let needed = codec.least_documents() as usize;
+pub(crate) fn check_enough(codec: Codec, documents: &Matrix) -> Result<(), VectorError> {
+    let (needed, found) = (codec.least_documents(documents.dim as u32) as usize, documents.rows);
     if found >= needed { Ok(()) } else { Err(VectorError::TooFewDocuments { codec, needed, found }) }
 }
 
@@ -231,7 +268,9 @@ fn check_kind(codec: Codec, path: &Path) -> Result<(), VectorError> {
         Codec::Int8 | Codec::Int4 => "IxSQ",
         Codec::Pq4fs { .. } => "IPfs",
         Codec::Opq { .. } | Codec::Rabitq => "IxPT",
-        Codec::Pq { .. } | Codec::Binary { .. } | Codec::Sign(_) => "IxPq",
+        Codec::Hnsw(_) => "IHNf",
+        Codec::Ivfpq(_) => "IwPQ",
+        Codec::Pq { .. } | Codec::Int2 | Codec::Binary { .. } | Codec::Sign(_) => "IxPq",
     };
     if found == expected.as_bytes() {
         return Ok(());
@@ -240,71 +279,35 @@ fn check_kind(codec: Codec, path: &Path) -> Result<(), VectorError> {
     Err(VectorError::Format { path: path.to_owned(), codec, reason })
 }
 
-fn write_codes(codec: Codec, (signs, codes): (&Signs, &Codes), dim: usize, path: &Path) -> Result<(), VectorError> {
-    let file = |source| VectorError::File { action: "write", path: path.to_owned(), source };
-    let [weights, thresholds] = [signs.weights(), signs.thresholds()].map(|numbers| {
-        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        bytes
-    });
-    let tensors = [
-        (CODES, Dtype::U8, vec![codes.rows, codes.bytes], &codes.data),
-        (WEIGHTS, Dtype::F64, vec![signs.weights().len() / dim, dim], &weights),
-        (THRESHOLDS, Dtype::F64, vec![signs.thresholds().len()], &thresholds),
+/// Writes our own codes with what was learnt.
+fn write_signs(codec: Codec, (signs, codes): (&Signs, &Codes), dim: usize, path: &Path) -> Result<(), VectorError> {
+    let tables = [
+        Table::float64(WEIGHTS, vec![signs.weights().len() / dim, dim], signs.weights()),
+        Table::float64(THRESHOLDS, vec![signs.thresholds().len()], signs.thresholds()),
     ];
-    let kept = tensors.into_iter().filter(|(name, _, _, data)| *name == CODES || !data.is_empty());
-    let views = kept.map(|(name, dtype, shape, data)| {
-        (name, TensorView::new(dtype, shape, data).expect("tensors have the length of their shape"))
-    });
-    let bytes = safetensors::serialize(views, stored_name(codec)).expect("a few tensors can be serialised");
-    std::fs::write(path, bytes).map_err(file)
+    code_file::write(codec, codes, &tables, path)
 }
 
-/// What a file of binary codes says of itself. Those of the frozen instrument say nothing; variants could be mistaken for
-/// one another.
-fn stored_name(codec: Codec) -> Option<HashMap<String, String>> {
-    let stored = codec.stored();
-    let seed = stored.seed().map(|seed| format!(",seed={seed}")).unwrap_or_default();
-    // One entry: several would be written in any order.
-    let name = || HashMap::from([("codec".to_owned(), format!("{stored}{seed}"))]);
-    matches!(stored, Codec::Sign(_)).then(name)
+fn write_quarters(codec: Codec, (quarters, codes): (&Quarters, &Codes), path: &Path) -> Result<(), VectorError> {
+    let dim = quarters.levels().len() / LEVELS;
+    let tables = [
+        Table::float32(QUARTER_CUTOFFS, vec![dim, CUTOFFS], quarters.cutoffs()),
+        Table::float32(QUARTER_LEVELS, vec![dim, LEVELS], quarters.levels()),
+    ];
+    code_file::write(codec, codes, &tables, path)
 }
 
-fn read_codes(codec: Codec, sign: Sign, dim: usize, path: &Path) -> Result<Stored, VectorError> {
-    let file = |source| VectorError::File { action: "read", path: path.to_owned(), source };
-    let wrong = |reason: String| VectorError::Format { path: path.to_owned(), codec, reason };
-    let bytes = std::fs::read(path).map_err(file)?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| wrong(error.to_string()))?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| wrong(error.to_string()))?;
-    if *header.metadata() != stored_name(codec) {
-        return Err(wrong(format!("it says {:?}", header.metadata())));
-    }
-    let tensor = tensors.tensor(CODES).map_err(|error| wrong(error.to_string()))?;
-    let width = sign.bits as usize / 8;
-    let codes = match (tensor.dtype(), tensor.shape()) {
-        (Dtype::U8, [rows, found]) if *found == width => Codes::new(*rows, width, tensor.data().to_vec())?,
-        (dtype, shape) => {
-            return Err(wrong(format!(
-                "tensor \"{CODES}\" is {dtype:?} {shape:?}, uint8 with {width} bytes a row is expected"
-            )));
-        }
-    };
-    let numbers = |name: &str, expected: usize| {
-        let found = if expected == 0 { None } else { Some(tensors.tensor(name)) };
-        let Some(tensor) = found.transpose().map_err(|error| wrong(error.to_string()))? else { return Ok(Vec::new()) };
-        let (dtype, data) = (tensor.dtype(), tensor.data());
-        if dtype != Dtype::F64 || data.len() != 8 * expected {
-            let shape = tensor.shape();
-            return Err(wrong(format!("tensor \"{name}\" is {dtype:?} {shape:?}, {expected} float64 are expected")));
-        }
-        let number = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-        let numbers: Vec<f64> = data.chunks_exact(8).map(number).collect();
-        if numbers.iter().all(|number| number.is_finite()) {
-            Ok(numbers)
-        } else {
-            Err(wrong(format!("tensor \"{name}\" is not finite")))
-        }
-    };
+fn read_signs(codec: Codec, sign: Sign, dim: usize, path: &Path) -> Result<Stored, VectorError> {
+    let file = CodeFile::read(codec, path)?;
+    let codes = file.codes(sign.bits as usize / 8)?;
     let (weights, thresholds) = Signs::shape(sign, dim);
-    let signs = Signs::stored(sign, dim, numbers(WEIGHTS, weights)?, numbers(THRESHOLDS, thresholds)?);
-    Ok(Stored::Binary(signs, codes))
+    let (weights, thresholds) = (file.float64(WEIGHTS, weights)?, file.float64(THRESHOLDS, thresholds)?);
+    Ok(Stored::Binary(Signs::stored(sign, dim, weights, thresholds), codes))
+}
+
+fn read_quarters(codec: Codec, dim: usize, path: &Path) -> Result<Stored, VectorError> {
+    let file = CodeFile::read(codec, path)?;
+    let codes = file.codes(Quarters::bytes(dim))?;
+    let cutoffs = file.float32(QUARTER_CUTOFFS, CUTOFFS * dim)?;
+    Ok(Stored::Int2(Quarters::stored(cutoffs, file.float32(QUARTER_LEVELS, LEVELS * dim)?), codes))
 }

@@ -1,9 +1,9 @@
 //! Codecs and search: binary codes, Hamming kernels, Faiss.
 //!
-//! Owns: what a codec does to vectors, the index files, and exhaustive search with all ties kept. Does not own: where
-//! vectors come from (`bitsweep_models`), what a ranking is worth (`bitsweep_measures`), the names and weights of codecs
-//! (`bitsweep_proto::Codec`), or any approximate search structure: a study of codecs must not mix in the errors of a graph
-//! or of an inverted file, so every search here looks at every document.
+//! Owns: what a codec does to vectors, the index files, and search with all ties kept. A study of codecs must not mix in the
+//! errors of a graph or of inverted lists, so every search looks at every document, but for the two codecs that are such
+//! structures (`Codec::is_approximate`): those are a family of their own. Does not own: where vectors come from
+//! (`bitsweep_models`), what a ranking is worth (`bitsweep_measures`), the names and weights of codecs (`bitsweep_proto::Codec`).
 //!
 //! ```
 //! use bitsweep_proto::Codec;
@@ -20,6 +20,7 @@
 mod asymmetric;
 mod baseline;
 pub mod binary;
+mod code_file;
 mod error;
 mod exact;
 mod faiss_index;
@@ -27,10 +28,13 @@ pub mod geometry;
 pub mod hamming;
 mod hits;
 mod index;
+pub mod int2;
 mod kernels;
 mod matrix;
+mod pairs;
 mod profile;
 mod threads;
+mod trained;
 
 pub use baseline::baseline;
 pub use error::VectorError;
@@ -39,4 +43,6 @@ pub use hits::Hits;
 pub use index::{Index, build};
 pub use kernels::KERNELS_VARIABLE;
 pub use matrix::{Codes, Matrix};
+pub use pairs::pair_scores;
 pub use profile::profile;
+pub use trained::{Trained, train};

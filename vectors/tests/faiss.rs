@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bitsweep_proto::codec::{Centre, Rotation, Scoring, Sign};
+use bitsweep_proto::codec::{Centre, Hnsw, Ivfpq, Rotation, Scoring, Sign};
 use bitsweep_proto::{Codec, Digest};
 use bitsweep_vectors::{Index, Matrix, VectorError, build};
 use proptest::prelude::*;
@@ -20,10 +20,11 @@ fn never() -> bool {
     false
 }
 
-const CODECS: [Codec; 10] = [
+const CODECS: [Codec; 11] = [
     Codec::Float32,
     Codec::Int8,
     Codec::Int4,
+    Codec::Int2,
     Codec::Pq { bytes: 4 },
     Codec::Opq { bytes: 4 },
     Codec::Pq4fs { bytes: 4 },
@@ -32,6 +33,16 @@ const CODECS: [Codec; 10] = [
     variant(Centre::Mean, Rotation::Itq, Scoring::Symmetric),
     variant(Centre::Median, Rotation::Orthonormal, Scoring::Asymmetric),
 ];
+
+/// Those whose searches do not look at all documents; `approximate.rs` has their other tests.
+const APPROXIMATE: [Codec; 2] = [
+    Codec::Hnsw(Hnsw { m: 8, ef_construction: 20, ef_search: Some(30) }),
+    Codec::Ivfpq(Ivfpq { nlist: 6, bytes: 4, nprobe: Some(2) }),
+];
+
+fn all() -> impl Iterator<Item = Codec> {
+    CODECS.into_iter().chain(APPROXIMATE)
+}
 
 const fn variant(centre: Centre, rotation: Rotation, scoring: Scoring) -> Codec {
     Codec::Sign(Sign { bits: 16, centre, rotation, scoring, seed: Some(1) })
@@ -58,7 +69,7 @@ fn float32_finds_what_sorting_finds() {
 #[test]
 fn scores_do_not_depend_on_the_batch_or_the_depth() {
     let (documents, queries) = (sample(400, 32, 1), sample(45, 32, 2));
-    for codec in CODECS {
+    for codec in all() {
         let index = build(codec, documents.clone(), &never).unwrap();
         let all = index.search(&queries, 400, &never).unwrap();
         for query in 0..queries.rows {
@@ -121,11 +132,11 @@ fn indexes_read_back_and_weigh_what_they_say() {
         assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&again).unwrap(), "{codec}");
         assert_eq!(index.search(&queries, 9, &never).unwrap(), read.search(&queries, 9, &never).unwrap(), "{codec}");
         assert_eq!((read.rows(), read.dim(), read.codec()), (300, 32, codec));
-        let footprint = codec.footprint(32);
+        let footprint = codec.footprint(32, 300);
         assert_eq!(read.footprint(), footprint);
         let rows: u64 = if matches!(codec, Codec::Pq4fs { .. }) { 320 } else { 300 };
         let len = std::fs::metadata(&path).unwrap().len();
-        let header = len - rows * footprint.bytes_per_vector - codec.stored_shared_bytes(32);
+        let header = len - rows * footprint.bytes_per_vector - codec.stored_shared_bytes(32, 300);
         match headers.iter().find(|(known, _)| *known == codec) {
             Some((_, expected)) => assert_eq!(header, *expected, "{codec}"),
             None => assert!((40..320).contains(&header), "{codec}: {header}"),
@@ -138,11 +149,11 @@ fn wrong_files_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     let load = |codec, dim, path: &Path| Index::load(codec, dim, path).err().expect("it cannot be loaded").to_string();
-    for codec in CODECS {
+    for codec in all() {
         let missing = load(codec, 32, &path.with_extension("none"));
         assert!(missing.starts_with("failed to read "), "{missing}");
         build(codec, sample(300, 32, 1), &never).unwrap().save(&path).unwrap();
-        for other in CODECS.into_iter().filter(|other| *other != codec) {
+        for other in all().filter(|other| *other != codec) {
             let message = load(other, 32, &path);
             let tells = [format!("is not an index of codec {other}"), format!("codec {other} was built with")];
             assert!(tells.iter().any(|told| message.contains(told)), "{message}");
@@ -181,7 +192,7 @@ fn bad_input_is_named() {
     assert!(unfit.starts_with("codec pq/5 does not fit: pq needs a dimension that its bytes divide"), "{unfit}");
     let unfit = error(Codec::Binary { bits: 12, seed: 0 }, sample(300, 32, 1));
     assert!(unfit.contains("multiple of 8"), "{unfit}");
-    for codec in CODECS {
+    for codec in all() {
         let mut documents = sample(300, 32, 1);
         documents.data[32 * 7 + 3] = f32::NAN;
         let expected = "row 7 has NaN in dimension 3 (both from 0): vectors must be finite";
@@ -204,8 +215,9 @@ fn small_corpora_and_depths() {
     let drawn =
         Sign { bits: 8, centre: Centre::Mean, rotation: Rotation::None, scoring: Scoring::Symmetric, seed: None };
     let median = Sign { centre: Centre::Median, scoring: Scoring::Asymmetric, ..drawn };
-    let codecs = [Codec::Float32, Codec::Int8, Codec::Int4, Codec::Rabitq, Codec::Binary { bits: 64, seed: 1 }];
-    for codec in codecs.into_iter().chain([drawn, median].map(Codec::Sign)) {
+    let codecs = [Codec::Float32, Codec::Int8, Codec::Int4, Codec::Int2, Codec::Rabitq];
+    let more = [Codec::Binary { bits: 64, seed: 1 }, APPROXIMATE[0]];
+    for codec in codecs.into_iter().chain(more).chain([drawn, median].map(Codec::Sign)) {
         let index = build(codec, sample(1, 8, 1), &never).unwrap();
         assert_eq!(index.search(&sample(2, 8, 2), 1000, &never).unwrap().documents, [0, 0], "{codec}");
         assert_eq!(index.search(&sample(2, 8, 2), 0, &never).unwrap().offsets, [0, 0, 0], "{codec}");
@@ -264,7 +276,8 @@ fn print_digests() {
     let path = folder.path().join("index");
     let (documents, queries) = (sample(5000, 48, 1), sample(40, 48, 2));
     let four = [Codec::Pq { bytes: 4 }, Codec::Opq { bytes: 4 }, Codec::Pq4fs { bytes: 4 }, Codec::Rabitq];
-    for codec in [Codec::Float32, Codec::Int8, Codec::Int4, Codec::Pq { bytes: 1 }].into_iter().chain(four) {
+    let exhaustive = [Codec::Float32, Codec::Int8, Codec::Int4, Codec::Pq { bytes: 1 }].into_iter().chain(four);
+    for codec in exhaustive.chain(APPROXIMATE) {
         let index = build(codec, documents.clone(), &never).unwrap();
         index.save(&path).unwrap();
         let hits = index.search(&queries, 50, &never).unwrap();
@@ -286,11 +299,23 @@ fn results_do_not_depend_on_the_number_of_threads() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
         let lines: Vec<String> = text.lines().filter_map(|l| Some(l[l.find("digest ")?..].to_owned())).collect();
-        assert_eq!(lines.len(), 9, "{text}");
+        assert_eq!(lines.len(), 11, "{text}");
         lines
     };
     let one = digests("1");
     for threads in ["2", "4"] {
         assert_eq!(one, digests(threads), "{threads} threads");
     }
+}
+
+/// Faiss writes beyond its memory there.
+#[test]
+fn opq_wants_as_many_documents_as_dimensions() {
+    let built = |rows: usize, dim: usize| {
+        let data = (0..rows * dim).map(|i| ((i * 7919) % 1009) as f32 / 1009.0 - 0.5).collect();
+        build(Codec::Opq { bytes: 8 }, Matrix::new(rows, dim, data).unwrap(), &|| false)
+    };
+    let few = built(300, 384).map(drop).unwrap_err();
+    assert!(matches!(few, VectorError::TooFewDocuments { needed: 384, found: 300, .. }), "{few}");
+    assert_eq!(built(300, 16).unwrap().rows(), 300);
 }

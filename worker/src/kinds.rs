@@ -12,16 +12,20 @@ use bitsweep_proto::Kind;
 /// | embed | reading a large model; one round of batches |
 /// | compress | one call of Faiss, which trains on everything and cannot be interrupted |
 /// | retrieve | reading a large index; then one query |
+/// | rescore | reading the vectors |
 /// | measure | reading the runs |
 /// | geometry | the spectrum of many dimensions |
+/// | similarity | training the codec, one call of Faiss |
 /// | noop | none |
 pub(crate) fn patience(kind: Kind) -> Duration {
     let minutes = match kind {
         Kind::Embed => 15,
         Kind::Compress => 6 * 60,
         Kind::Retrieve => 60,
+        Kind::Rescore => 30,
         Kind::Measure => 30,
         Kind::Geometry => 30,
+        Kind::Similarity => 6 * 60,
         Kind::Noop => 1,
     };
     Duration::from_secs(minutes * 60)
@@ -31,6 +35,12 @@ pub(crate) fn patience(kind: Kind) -> Duration {
 pub(crate) fn has_checkpoints(kind: Kind) -> bool {
     match kind {
         Kind::Embed => true,
-        Kind::Compress | Kind::Retrieve | Kind::Measure | Kind::Geometry | Kind::Noop => false,
+        Kind::Compress
+        | Kind::Retrieve
+        | Kind::Rescore
+        | Kind::Measure
+        | Kind::Geometry
+        | Kind::Similarity
+        | Kind::Noop => false,
     }
 }

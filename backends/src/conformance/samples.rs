@@ -158,7 +158,12 @@ pub fn plan(name: &str, imported: Digest) -> Plan {
         version: PLAN_VERSION,
         name: name.to_owned(),
         manifest: format!("sweep: {name}\n"),
-        lock: Lock { version: LOCK_VERSION, models: BTreeMap::new(), datasets: BTreeMap::new() },
+        lock: Lock {
+            version: LOCK_VERSION,
+            models: BTreeMap::new(),
+            datasets: BTreeMap::new(),
+            similarity: BTreeMap::new(),
+        },
         profiles: profiles(),
         measures: Vec::new(),
         cells: vec![PlannedCell { cell: Cell::retrieval("m", name, Codec::Int8), tier: 1, track: Track::Core, job: 1 }],

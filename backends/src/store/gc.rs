@@ -70,9 +70,8 @@ impl Roots {
         for model in plan.lock.models.values() {
             self.blobs.extend(model.files.iter().map(|file| file.sha256));
         }
-        for dataset in plan.lock.datasets.values() {
-            let canonical = [&dataset.corpus, &dataset.document_ids, &dataset.queries, &dataset.qrels];
-            self.blobs.extend(dataset.files.iter().chain(canonical).map(|file| file.sha256));
+        for (_, files) in plan.lock.dataset_files() {
+            self.blobs.extend(files.source.iter().chain(files.canonical).map(|file| file.sha256));
         }
         for job in &plan.jobs {
             self.jobs.insert(job.key);

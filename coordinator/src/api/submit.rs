@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Json;
 use bitsweep_proto::job::SHARD_ROWS;
-use bitsweep_proto::lock::{LOCK_VERSION, LockedFile};
+use bitsweep_proto::lock::{LOCK_VERSION, LOCK_VERSION_OF_TASKS, LockedFile};
 use bitsweep_proto::manifest::CodecAxis;
 use bitsweep_proto::plan::From as Source;
 use bitsweep_proto::{Class, Digest, Lock, Manifest, Plan, Profile, Profiles, WorkerCard};
@@ -103,8 +103,12 @@ fn wrong(detail: &str, mistakes: Vec<String>) -> Problem {
 
 /// What is wrong with a lock that no resolution has made.
 fn lock_mistakes(lock: &Lock) -> Vec<String> {
-    if lock.version != LOCK_VERSION {
-        return vec![format!("the lock is of version {}, this coordinator reads {LOCK_VERSION}", lock.version)];
+    if lock.version != lock.needed_version() {
+        return vec![format!(
+            "the lock is of version {}, this coordinator reads {LOCK_VERSION}, and {LOCK_VERSION_OF_TASKS} where a dataset is \
+             not for retrieval",
+            lock.version
+        )];
     }
     let mut mistakes = Vec::new();
     for (name, model) in &lock.models {
@@ -117,17 +121,23 @@ fn lock_mistakes(lock: &Lock) -> Vec<String> {
         }
         mistakes.extend(model.files.iter().filter_map(|file| file_mistake(file, &format!("model {name:?}"))));
     }
-    for (name, dataset) in &lock.datasets {
-        let counts = dataset.counts;
-        let canonical = [&dataset.corpus, &dataset.document_ids, &dataset.queries, &dataset.qrels];
-        let files = dataset.files.iter().chain(canonical);
+    for (name, files) in lock.dataset_files() {
+        let files = files.source.iter().chain(files.canonical);
         mistakes.extend(files.filter_map(|file| file_mistake(file, &format!("dataset {name:?}"))));
-        for number in [counts.documents, counts.queries, counts.queries_without_judgements, counts.judgements] {
-            if number > LARGEST {
-                mistakes.push(format!("dataset {name:?}: a count is {number}, allowed are at most {LARGEST}"));
-            }
-        }
     }
+    let of_retrieval = lock.datasets.iter().flat_map(|(name, dataset)| {
+        let counts = dataset.counts;
+        let numbers = [counts.documents, counts.queries, counts.queries_without_judgements, counts.judgements];
+        numbers.map(|number| (name, number))
+    });
+    let of_similarity = lock
+        .similarity
+        .iter()
+        .flat_map(|(name, dataset)| [dataset.counts.pairs, dataset.counts.fit].map(|number| (name, number)));
+    let large = of_retrieval.chain(of_similarity).filter(|(_, number)| *number > LARGEST);
+    mistakes.extend(
+        large.map(|(name, number)| format!("dataset {name:?}: a count is {number}, allowed are at most {LARGEST}")),
+    );
     mistakes
 }
 
@@ -159,8 +169,11 @@ fn fits(manifest: &Manifest, lock: &Lock) -> Answer<()> {
             Vec::new(),
         ));
     }
-    let rows =
-        |name: &String| lock.datasets.get(name).map_or(0, |dataset| dataset.counts.documents + dataset.counts.queries);
+    let rows = |name: &String| {
+        let of_retrieval = lock.datasets.get(name).map(|dataset| dataset.counts.documents + dataset.counts.queries);
+        let of_similarity = || lock.similarity.get(name).map(|dataset| dataset.stored() + dataset.counts.fit);
+        of_retrieval.or_else(of_similarity).unwrap_or(0)
+    };
     let most_rows = manifest.datasets.keys().map(rows).max().unwrap_or(0);
     let inputs = (most_rows / SHARD_ROWS + 8).saturating_mul(cells.max(pairs));
     if inputs > MOST_INPUTS {

@@ -209,11 +209,13 @@ pub(crate) fn lock() -> Lock {
         qrels: file(4, "qrels"),
         counts: DatasetCounts { documents: 3000, queries: 10, queries_without_judgements: 0, judgements: 10 },
         warnings: Vec::new(),
+        sample: None,
     };
     Lock {
         version: LOCK_VERSION,
         models: [("m".to_owned(), model)].into(),
         datasets: [("d".to_owned(), dataset)].into(),
+        similarity: Default::default(),
     }
 }
 

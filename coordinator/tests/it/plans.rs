@@ -33,7 +33,12 @@ pub(crate) fn plan(name: &str, jobs: &[Job]) -> Plan {
         version: PLAN_VERSION,
         name: name.to_owned(),
         manifest: format!("sweep: {name}\n"),
-        lock: Lock { version: LOCK_VERSION, models: BTreeMap::new(), datasets: BTreeMap::new() },
+        lock: Lock {
+            version: LOCK_VERSION,
+            models: BTreeMap::new(),
+            datasets: BTreeMap::new(),
+            similarity: BTreeMap::new(),
+        },
         profiles: samples::profiles(),
         measures: Vec::new(),
         cells: (0..).zip(jobs).map(cell).collect(),

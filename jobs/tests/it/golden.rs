@@ -6,7 +6,9 @@
 use std::fs;
 
 use crate::fixture::{DIM, Fixture, written};
-use bitsweep_proto::job::{Compress, GeometrySpec, MeasureSpec, Noop, Retrieve, Spec};
+use crate::similarity;
+use bitsweep_proto::job::{Compress, GeometrySpec, MeasureSpec, Noop, RescoreSpec, Retrieve, Spec};
+use bitsweep_proto::rescore::Exact;
 use bitsweep_proto::wire::{Done, InputFile, ProducedFile};
 use bitsweep_proto::{Codec, Digest};
 
@@ -38,6 +40,12 @@ fn exact_kinds_give_the_same_bytes() {
     inputs.push(InputFile { name: "index".into(), item: "index".into(), path: written(&compressed, "index") });
     let retrieved = fixture.done(retrieve.clone(), inputs);
 
+    let rescore = Spec::Rescore(RescoreSpec { with: Exact::Float32, candidates: 8, dim, depth: 20 });
+    let mut inputs = fixture.documents();
+    inputs.extend(fixture.searchers().into_iter().filter(|input| input.name == "queries"));
+    inputs.push(InputFile { name: "run".into(), item: "run".into(), path: written(&retrieved, "run") });
+    let rescored = fixture.done(rescore.clone(), inputs);
+
     let names = ["nDCG@10", "Recall@20", "MRR@10", "MRR", "Overlap@10"];
     let measure = Spec::Measure(MeasureSpec { measures: names.iter().map(|name| name.parse().unwrap()).collect() });
     let mut inputs = fixture.searchers();
@@ -50,11 +58,18 @@ fn exact_kinds_give_the_same_bytes() {
     let noop = Spec::Noop(Noop { number: 7 });
     let nothing = fixture.done(noop.clone(), Vec::new());
 
-    let found = [(&compress, &compressed), (&retrieve, &retrieved), (&measure, &measured), (&noop, &nothing)]
-        .map(|(spec, done)| (spec.kind().name(), spec.code_version(), digest(done)));
+    let found = [
+        (&compress, &compressed),
+        (&retrieve, &retrieved),
+        (&rescore, &rescored),
+        (&measure, &measured),
+        (&noop, &nothing),
+    ]
+    .map(|(spec, done)| (spec.kind().name(), spec.code_version(), digest(done)));
     let expected = [
         ("compress", 1, "64e9ce24218a60f68c1292362f67bc825ee7f51324cdfd938a4fc285253d04ac"),
         ("retrieve", 1, "8cf580cfe3dfc73d929c46a40634364fdb7b51f7f44be91e0eeeb5a1c19423c1"),
+        ("rescore", 1, "41436d8989eada0d7d71be1fc6c1c8c00cf24914dec43a33e50e19b1e7248fcc"),
         ("measure", 1, "302faca6a2ed3879bab583b7ba61fda1153faca6fc04d6128566f97de9e01f01"),
         ("noop", 1, "5eed25f9aa1c68139fe47d7ea93769c16d4ddd46c01693921e0b40d9aaa39beb"),
     ]
@@ -64,13 +79,17 @@ fn exact_kinds_give_the_same_bytes() {
 
 /// What is learnt is exact too.
 #[test]
-fn learnt_codes_and_geometries_are_the_same_bytes() {
+fn learnt_codes_pairs_and_geometries_are_the_same_bytes() {
     let mut fixture = Fixture::new();
     let dim = DIM as u32;
     let mut found = Vec::new();
-    for name in
-        ["binary/16/mean+itq/asymmetric", "binary/16/mean+pca", "binary/64/median+orthonormal", "binary/8/mean+none"]
-    {
+    for name in [
+        "binary/16/mean+itq/asymmetric",
+        "binary/16/mean+pca",
+        "binary/64/median+orthonormal",
+        "binary/8/mean+none",
+        "int2",
+    ] {
         let codec = Codec::parse(name, None).or_else(|_| Codec::parse(name, Some(7))).unwrap();
         let documents = fixture.documents();
         let compressed = fixture.done(Spec::Compress(Compress { codec: codec.stored(), dim }), documents);
@@ -79,6 +98,12 @@ fn learnt_codes_and_geometries_are_the_same_bytes() {
         let retrieve = Spec::Retrieve(Retrieve { codec, dim, depth: 20, ignore_identical_ids: true });
         let retrieved = fixture.done(retrieve, inputs);
         found.push((name, digest(&compressed), digest(&retrieved)));
+    }
+    let pairs = similarity::inputs(&fixture);
+    for name in ["binary/64", "binary/16/mean+itq/asymmetric"] {
+        let spec = similarity::spec(Codec::parse(name, Some(7)).unwrap());
+        assert_eq!(spec.code_version(), 1);
+        found.push((name, digest(&fixture.done(spec, pairs.clone())), String::new()));
     }
     let mut inputs = fixture.documents();
     inputs.extend(fixture.searchers().into_iter().filter(|input| input.name == "queries"));
@@ -106,6 +131,13 @@ fn learnt_codes_and_geometries_are_the_same_bytes() {
             "a0c9e7beaa33dba39d356d33239ad886d4f19813924cfc4044f29becca139ad1",
             "a5781033d3ce7f6c9ba2aa19a45bd508621fe2495780a2470a0bbb609b224f06",
         ),
+        (
+            "int2",
+            "0e1803029547d784577d3ec7302df4f0f8a76b968e98182fe522e6f72327ef06",
+            "ee60e2308db7dd075646295dac4d34cced771865c72ae50cace5a67d01689e36",
+        ),
+        ("binary/64", "a68d6c2cdbc4566fccf7791a888b559642fcc640aa59fe7c59ae81a6785cee8c", ""),
+        ("binary/16/mean+itq/asymmetric", "a67eb5a5879e05c917d9a52eea870cb6419fb2df852bd0cfb0312c0f57498671", ""),
         ("geometry", "8ebf70ad148d21cc08786069f6780475c2d4e8a278b19d59716e8b5fdff0b1a4", ""),
     ]
     .map(|(name, first, second)| (name, first.to_owned(), second.to_owned()));

@@ -7,7 +7,8 @@ use crate::fixture::{DIM, DOCUMENTS, Fixture, QUERIES, Recorder, document_id, qu
 use bitsweep_jobs::run_file::{self, Run};
 use bitsweep_jobs::{Ended, embedding_file};
 use bitsweep_proto::Codec;
-use bitsweep_proto::job::{Compress, MeasureSpec, Retrieve, Spec};
+use bitsweep_proto::job::{Compress, MeasureSpec, RescoreSpec, Retrieve, Spec};
+use bitsweep_proto::rescore::Exact;
 use bitsweep_proto::wire::InputFile;
 
 fn compress(codec: Codec) -> Spec {
@@ -43,11 +44,12 @@ fn searched(fixture: &mut Fixture, codec: Codec, depth: u32, ignore: bool) -> Ru
 #[test]
 fn every_codec_is_built_and_searched() {
     let mut fixture = Fixture::new();
-    for codec in [Codec::Float32, Codec::Int8, Codec::Pq { bytes: 2 }, Codec::Binary { bits: 64, seed: 3 }] {
+    for codec in [Codec::Float32, Codec::Int8, Codec::Int2, Codec::Pq { bytes: 2 }, Codec::Binary { bits: 64, seed: 3 }]
+    {
         if codec != Codec::Float32 {
             let documents = fixture.documents();
             let done = fixture.done(compress(codec), documents);
-            let weighs = codec.footprint(DIM as u32);
+            let weighs = codec.footprint(DIM as u32, DOCUMENTS as u64);
             let facts = ["rows", "dim", "bytes_per_vector", "shared_bytes"].map(|fact| done.facts[fact]);
             assert_eq!(facts, [DOCUMENTS as u64, DIM as u64, weighs.bytes_per_vector, weighs.shared_bytes]);
         }
@@ -59,6 +61,54 @@ fn every_codec_is_built_and_searched() {
             let mut documents = documents.to_vec();
             documents.sort_unstable();
             assert!(documents.into_iter().eq(0..DOCUMENTS as u32), "{codec}");
+        }
+    }
+}
+
+/// All documents ranked again are the ranking of the vectors that they are ranked by. Of some, the order of these, and below
+/// them that of the codes.
+#[test]
+fn candidates_are_ranked_by_the_better_vectors() {
+    let mut fixture = Fixture::new();
+    let codec = Codec::Binary { bits: 64, seed: 3 };
+    let first = searched(&mut fixture, codec, 50, false);
+    let run = fixture.path("first");
+    run_file::write(&run, &searched(&mut fixture, codec, DOCUMENTS as u32, false)).unwrap();
+    let documents = fixture.documents();
+    let index = written(&fixture.done(compress(Codec::Int8), documents), "index");
+    for (with, tolerance) in [(Exact::Float32, 0.0), (Exact::Int8, 1e-5)] {
+        let mut again = |candidates, depth| {
+            let mut inputs = vec![InputFile { name: "run".into(), item: "run".into(), path: run.clone() }];
+            inputs.extend(fixture.searchers().into_iter().filter(|input| input.name == "queries"));
+            match with {
+                Exact::Float32 => inputs.extend(fixture.documents()),
+                Exact::Int8 => {
+                    inputs.push(InputFile { name: "index".into(), item: "index".into(), path: index.clone() })
+                }
+            }
+            let spec = Spec::Rescore(RescoreSpec { with, candidates, dim: DIM as u32, depth });
+            let done = fixture.done(spec, inputs);
+            (run_file::read(&written(&done, "run")).unwrap(), done.facts["drawn_queries"])
+        };
+        let (all, drawn) = again(DOCUMENTS as u32, 10);
+        assert_eq!(drawn, 0);
+        let (some, drawn) = again(20, 50);
+        assert!(drawn > 0, "64 bits tie");
+        let expected = searched(&mut fixture, with.codec(), 10, false);
+        for query in 0..QUERIES {
+            let ((found, scores), (wanted, wanted_scores)) = (all.list(query), expected.list(query));
+            assert!(scores.iter().zip(wanted_scores).all(|(a, b)| (a - b).abs() <= tolerance), "{query}");
+            if with == Exact::Float32 {
+                assert_eq!(found, wanted);
+            }
+            let ((found, scores), (before, _)) = (some.list(query), first.list(query));
+            assert!(found.len() >= 50 && scores[19] > scores[20], "candidates stand apart from the rest");
+            let sorted = |list: &[u32]| {
+                let mut list = list.to_vec();
+                list.sort_unstable();
+                list
+            };
+            assert_eq!(sorted(found), sorted(before), "the same documents in another order");
         }
     }
 }

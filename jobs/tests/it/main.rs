@@ -4,3 +4,5 @@ mod embed;
 mod fixture;
 mod golden;
 mod kinds;
+mod similarity;
+mod stsb;

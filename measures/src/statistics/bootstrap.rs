@@ -2,6 +2,7 @@
 //! queries are drawn with replacement, as many as there are, and the interval holds the middle of the means that this gives.
 //! Of differences it is the paired bootstrap.
 
+use super::rows::Rows;
 use super::sampler::Sampler;
 use super::{Sampling, mean};
 
@@ -24,19 +25,38 @@ impl Interval {
 /// The interval of the mean of `values` with confidence `level` (0.95: 95 %). Quantiles of the means are interpolated
 /// linearly, as in NumPy. No values, or no rounds, give the mean itself.
 pub fn bootstrap(values: &[f64], level: f64, sampling: Sampling) -> Interval {
-    let mut sampler = Sampler::new(sampling.seed);
-    let resample = |_| {
-        let sum: f64 = (0..values.len()).map(|_| values[sampler.below(values.len())]).sum();
-        sum / values.len() as f64
-    };
-    if values.is_empty() || sampling.rounds == 0 {
-        let mean = mean(values);
-        return Interval { low: mean, high: mean };
+    bootstraps(&[values], level, sampling)[0]
+}
+
+/// The intervals of several columns of values, all of the same queries. Each is what [`bootstrap`] gives for it alone: all
+/// see the same draws of queries, which are made but once.
+///
+/// # Panics
+/// Where columns have different numbers of queries.
+pub fn bootstraps(columns: &[&[f64]], level: f64, sampling: Sampling) -> Vec<Interval> {
+    let rows = Rows::of(columns);
+    if rows.queries() == 0 || sampling.rounds == 0 {
+        let point = |mean| Interval { low: mean, high: mean };
+        return columns.iter().map(|values| point(mean(values))).collect();
     }
-    let mut means: Vec<f64> = (0..sampling.rounds).map(resample).collect();
-    means.sort_unstable_by(f64::total_cmp);
+    let mut sampler = Sampler::new(sampling.seed);
+    let mut means = vec![Vec::with_capacity(sampling.rounds as usize); columns.len()];
+    let mut sums = vec![0.0; columns.len()];
+    for _ in 0..sampling.rounds {
+        sums.fill(0.0);
+        for _ in 0..rows.queries() {
+            rows.add(sampler.below(rows.queries()), 1.0, &mut sums);
+        }
+        for (means, sum) in means.iter_mut().zip(&sums) {
+            means.push(sum / rows.queries() as f64);
+        }
+    }
     let tail = (1.0 - level) / 2.0;
-    Interval { low: quantile(&means, tail), high: quantile(&means, 1.0 - tail) }
+    let interval = |mut means: Vec<f64>| {
+        means.sort_unstable_by(f64::total_cmp);
+        Interval { low: quantile(&means, tail), high: quantile(&means, 1.0 - tail) }
+    };
+    means.into_iter().map(interval).collect()
 }
 
 /// The quantile of sorted values, interpolated linearly.
@@ -68,6 +88,18 @@ mod tests {
         assert_eq!(bootstrap(&[], 0.95, Sampling::default()), Interval { low: 0.0, high: 0.0 });
         let none = Sampling { rounds: 0, seed: 0 };
         assert_eq!(bootstrap(&[1.0, 3.0], 0.95, none), Interval { low: 2.0, high: 2.0 });
+    }
+
+    /// What one column gives does not depend on its neighbours, to the last bit.
+    #[test]
+    fn columns_do_not_see_one_another() {
+        let column = |shift: u32| (0..37).map(|i| f64::from((i * 7 + shift) % 11) / 9.7).collect::<Vec<f64>>();
+        let columns: Vec<Vec<f64>> = (0..5).map(column).collect();
+        let all: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+        let sampling = Sampling { rounds: 500, seed: 9 };
+        let alone: Vec<Interval> = all.iter().map(|values| bootstrap(values, 0.9, sampling)).collect();
+        assert_eq!(bootstraps(&all, 0.9, sampling), alone);
+        assert!(bootstraps(&[], 0.9, sampling).is_empty());
     }
 
     /// Of normal values it comes near the interval of Student's t: ± 1.96 standard errors.

@@ -13,14 +13,15 @@ mod effect;
 mod holm;
 mod mcnemar;
 mod randomisation;
+mod rows;
 mod sampler;
 mod variance;
 
-pub use bootstrap::{Interval, bootstrap};
+pub use bootstrap::{Interval, bootstrap, bootstraps};
 pub use effect::{Effect, effect};
 pub use holm::holm;
 pub use mcnemar::{McNemar, mcnemar};
-pub use randomisation::randomisation;
+pub use randomisation::{randomisation, randomisations};
 pub use variance::{Components, components};
 
 /// How often is sampled, and from which seed.

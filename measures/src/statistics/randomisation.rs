@@ -2,6 +2,7 @@
 //! of them gave which of the two values would be a coin's choice for each query. How often does a choice of coins give a
 //! mean difference as far from 0 as the one that was seen?
 
+use super::rows::Rows;
 use super::sampler::Sampler;
 use super::{Sampling, mean};
 
@@ -12,21 +13,40 @@ const ROUNDING: f64 = 1e-12;
 /// was seen. The one that was seen is counted among them, so p is never 0 (B. Phipson and G. Smyth, "Permutation P-values
 /// should never be zero", 2010). Where nothing differs p is 1.
 pub fn randomisation(differences: &[f64], sampling: Sampling) -> f64 {
-    let scale: f64 = differences.iter().map(|difference| difference.abs()).sum();
-    let seen = (mean(differences) * differences.len() as f64).abs() - ROUNDING * scale;
+    randomisations(&[differences], sampling)[0]
+}
+
+/// The p of several columns of differences, all of the same queries. Each is what [`randomisation`] gives for it alone: all
+/// see the same coins, which are thrown but once.
+///
+/// # Panics
+/// Where columns have different numbers of queries.
+pub fn randomisations(columns: &[&[f64]], sampling: Sampling) -> Vec<f64> {
+    let rows = Rows::of(columns);
+    let seen: Vec<f64> = columns.iter().map(|differences| distance(differences)).collect();
     let mut sampler = Sampler::new(sampling.seed);
-    let mut as_far = 0_u32;
+    let mut as_far = vec![0_u32; columns.len()];
+    let mut sums = vec![0.0_f64; columns.len()];
     for _ in 0..sampling.rounds {
-        let mut sum = 0.0;
-        for differences in differences.chunks(64) {
-            let coins = sampler.coins();
-            for (at, difference) in differences.iter().enumerate() {
-                sum += if coins >> at & 1 == 0 { *difference } else { -*difference };
+        sums.fill(0.0);
+        let mut coins = 0;
+        for query in 0..rows.queries() {
+            if query % 64 == 0 {
+                coins = sampler.coins();
             }
+            rows.add(query, if coins >> (query % 64) & 1 == 0 { 1.0 } else { -1.0 }, &mut sums);
         }
-        as_far += u32::from(sum.abs() >= seen);
+        for ((as_far, sum), seen) in as_far.iter_mut().zip(&sums).zip(&seen) {
+            *as_far += u32::from(sum.abs() >= *seen);
+        }
     }
-    f64::from(as_far + 1) / (f64::from(sampling.rounds) + 1.0)
+    as_far.into_iter().map(|as_far| f64::from(as_far + 1) / (f64::from(sampling.rounds) + 1.0)).collect()
+}
+
+/// How far from 0 a sum of the differences must be to count: as far as the one that was seen, but for rounding.
+fn distance(differences: &[f64]) -> f64 {
+    let scale: f64 = differences.iter().map(|difference| difference.abs()).sum();
+    (mean(differences) * differences.len() as f64).abs() - ROUNDING * scale
 }
 
 #[cfg(test)]
@@ -55,6 +75,18 @@ mod tests {
             let error = (exact * (1.0 - exact) / 1e5).sqrt();
             assert!((p - exact).abs() < 5.0 * error + 1e-5, "{p} {exact}");
         }
+    }
+
+    /// What one column gives does not depend on its neighbours.
+    #[test]
+    fn columns_do_not_see_one_another() {
+        let column = |shift: i32| (0..130).map(|i| f64::from((i * 7 + shift) % 11 - 4) / 9.7).collect::<Vec<f64>>();
+        let columns: Vec<Vec<f64>> = (0..5).map(column).collect();
+        let all: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+        let sampling = Sampling { rounds: 999, seed: 4 };
+        let alone: Vec<f64> = all.iter().map(|values| randomisation(values, sampling)).collect();
+        assert_eq!(randomisations(&all, sampling), alone);
+        assert!(randomisations(&[], sampling).is_empty());
     }
 
     #[test]

@@ -9,7 +9,8 @@ fn lines(value: Value) -> (Vec<String>, Vec<String>) {
     let manifest = manifest(value);
     let Expanded { cells, problems } = expand(&manifest);
     let cells = cells.iter().map(|cell| {
-        let named = bitsweep_proto::Cell::retrieval(cell.model, cell.dataset, cell.codec);
+        let point = cell.point;
+        let named = bitsweep_proto::Cell::retrieval(point.model, point.dataset, point.codec).rescored(point.rescore);
         format!("{} {named}", cell.tier)
     });
     (cells.collect(), problems.iter().map(PlanError::to_string).collect())
@@ -55,6 +56,49 @@ fn include_wins_over_exclude_and_stands_in_its_place() {
             "1 model=n,dataset=e,codec=binary/64,seed=5",
         ]
     );
+}
+
+/// The study of the examples means what its comments say.
+#[test]
+fn the_study_is_in_tiers() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/study.yaml");
+    let manifest = bitsweep_proto::manifest::read(&std::fs::read_to_string(file).unwrap(), "study.yaml").unwrap();
+    let Expanded { cells, problems } = expand(&manifest);
+    assert_eq!(problems, []);
+    let mut tiers = std::collections::BTreeMap::new();
+    for cell in &cells {
+        *tiers.entry((cell.tier, cell.track, cell.point.model)).or_insert(0) += 1;
+        assert_eq!(cell.tier == 4, cell.track == bitsweep_proto::Track::Exploratory);
+    }
+    // float32, int8, 4 bit lengths × 10 seeds, 4 sizes of PQ; on three collections.
+    let of = |tier, model| tiers.iter().filter(|((t, _, m), _)| (*t, *m) == (tier, model)).map(|(_, n)| n).sum::<i32>();
+    assert_eq!([of(1, "all-MiniLM-L6-v2"), of(1, "e5-base-v2"), of(1, "bge-large-en-v1.5")], [3 * 46, 3 * 46, 0]);
+    assert_eq!([of(2, "all-MiniLM-L6-v2"), of(2, "bge-large-en-v1.5")], [0, 3 * (1 + 2 + 30)]);
+    assert!(of(3, "all-MiniLM-L6-v2") > 0 && of(4, "all-MiniLM-L6-v2") > 0);
+    let last = cells.iter().rfind(|cell| cell.tier == 2).unwrap();
+    assert_eq!(last.point.dataset, "nq-500k");
+}
+
+#[test]
+fn second_stages_stand_after_their_codec() {
+    let mut value = small(json!(["float32", "int8", "rabitq"]));
+    value["rescore"] = json!({ "factors": [0, 2, 8], "k": 5, "with": ["float32", "int8"] });
+    value["exclude"] = json!([{ "codec": "rabitq", "rescore": "int8/10" }, { "codec": "rabitq", "rescore": "none" }]);
+    value["include"] = json!([{ "model": "m", "dataset": "d", "codec": ["int4"] }]);
+    value["tiers"] = json!([{ "tier": 3, "where": { "rescore": "any" } }]);
+    let (cells, problems) = lines(value);
+    assert_eq!(problems, Vec::<String>::new());
+    let expected = [
+        "1 model=m,dataset=d,codec=float32",
+        "1 model=m,dataset=d,codec=int8",
+        "3 model=m,dataset=d,codec=int8,rescore=float32/10",
+        "3 model=m,dataset=d,codec=int8,rescore=float32/40",
+        "3 model=m,dataset=d,codec=rabitq,rescore=float32/10",
+        "3 model=m,dataset=d,codec=rabitq,rescore=float32/40",
+        "3 model=m,dataset=d,codec=rabitq,rescore=int8/40",
+        "1 model=m,dataset=d,codec=int4",
+    ];
+    assert_eq!(cells, expected);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use bitsweep_proto::job::{Compress, Embed, MeasureSpec, Texts};
-use bitsweep_proto::lock::{DatasetCounts, LOCK_VERSION, LockedDataset, LockedFile, LockedModel, ModelFacts, Pooling};
+use bitsweep_proto::lock::{
+    DatasetCounts, LOCK_VERSION, LockedDataset, LockedFile, LockedModel, LockedSimilarity, ModelFacts, Pooling,
+    SimilarityCounts,
+};
 use bitsweep_proto::plan::{From, Input, PLAN_VERSION, PlannedJob};
 use bitsweep_proto::{Codec, Digest, JobKey, Lock, Manifest, Plan, Profile, Profiles, Spec, Track};
 use serde_json::{Value, json};
@@ -86,10 +89,26 @@ pub(crate) fn dataset(name: &str, documents: u64, queries: u64) -> LockedDataset
         qrels: file(&format!("{name} qrels")),
         counts: DatasetCounts { documents, queries, queries_without_judgements: 0, judgements: 2 * queries },
         warnings: Vec::new(),
+        sample: None,
     }
 }
 
-/// A lock for [`example`] and [`small`].
+pub(crate) fn pairs(name: &str, pairs: u64, fit: u64) -> LockedSimilarity {
+    LockedSimilarity {
+        source: format!("file:{name}"),
+        files: Vec::new(),
+        split: "test".to_owned(),
+        fit: "train".to_owned(),
+        a: file(&format!("{name} a")),
+        b: file(&format!("{name} b")),
+        scores: file(&format!("{name} scores")),
+        fit_texts: file(&format!("{name} fit")),
+        counts: SimilarityCounts { pairs, fit },
+        warnings: Vec::new(),
+    }
+}
+
+/// A lock for [`example`] and [`small`], and one dataset of pairs, `sts`.
 pub(crate) fn lock() -> Lock {
     let models = [("all-MiniLM-L6-v2", 384), ("bge-large-en-v1.5", 1024), ("m", 384)];
     let datasets = [("scifact", 5183, 300), ("nq", 3000, 1100), ("d", 2000, 100)];
@@ -100,6 +119,7 @@ pub(crate) fn lock() -> Lock {
             .into_iter()
             .map(|(name, documents, queries)| (name.to_owned(), dataset(name, documents, queries)))
             .collect(),
+        similarity: BTreeMap::from([("sts".to_owned(), pairs("sts", 1379, 3000))]),
     }
 }
 
@@ -165,7 +185,12 @@ pub(crate) fn graph(shapes: &[Shape]) -> Plan {
         version: PLAN_VERSION,
         name: "graph".to_owned(),
         manifest: String::new(),
-        lock: Lock { version: LOCK_VERSION, models: BTreeMap::new(), datasets: BTreeMap::new() },
+        lock: Lock {
+            version: LOCK_VERSION,
+            models: BTreeMap::new(),
+            datasets: BTreeMap::new(),
+            similarity: BTreeMap::new(),
+        },
         profiles: profiles(),
         measures: Vec::new(),
         cells: Vec::new(),

@@ -5,6 +5,7 @@ mod expanding;
 mod explaining;
 mod fixture;
 mod limiting;
+mod pairs;
 mod planning;
 mod retrying;
 mod run;

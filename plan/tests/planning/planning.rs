@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bitsweep_plan::{lineage, plan, summary, work};
 use bitsweep_proto::plan::From;
+use bitsweep_proto::rescore::Exact;
 use bitsweep_proto::work::WorkSource;
 use bitsweep_proto::{Codec, JobKey, Kind, Measure, Plan, Spec};
 use serde_json::{Value, json};
@@ -57,6 +58,24 @@ fn keys_do_not_change() {
     insta::assert_snapshot!(text.join("\n"));
 }
 
+/// How far searches go does not enter the index that they share; lists that are too short are told.
+#[test]
+fn searches_of_any_reach_share_an_index_and_short_lists_are_told() {
+    let hnsw = json!({ "hnsw": { "m": [8, 16], "ef_construction": 40, "ef_search": [5, 10, 300] } });
+    let ivfpq = json!({ "ivfpq": { "nlist": 64, "bytes": 8, "nprobe": [1, 8] } });
+    let plan = planned(small(json!(["float32", hnsw, ivfpq])));
+    check(&plan);
+    assert_eq!([Kind::Compress, Kind::Retrieve, Kind::Measure].map(|kind| count(&plan, kind)), [3, 9, 9]);
+    let cautions = plan.cautions().join("\n");
+    let short =
+        "dataset d: measures look at 10 documents, but a search of hnsw/8/40/5, hnsw/16/40/5 returns at most ef_search";
+    assert!(cautions.contains(short), "{cautions}");
+    assert!(
+        cautions.contains("the centroids of the lists of ivfpq/64/8 are learnt from only 2000 documents"),
+        "{cautions}"
+    );
+}
+
 /// Codecs that differ in their scoring are searched in one index; a geometry reads the embeddings alone.
 #[test]
 fn scorings_share_an_index_and_a_geometry_is_one_job_more() {
@@ -73,6 +92,35 @@ fn scorings_share_an_index_and_a_geometry_is_one_job_more() {
     assert!(keys(&with).is_superset(&keys(&plain)));
     let cell = with.cells.last().unwrap();
     assert_eq!((cell.cell.to_string().as_str(), cell.tier), ("model=m,dataset=d,study=geometry", 2));
+}
+
+/// Candidates that the measured run holds are taken from it; deeper ones share one deeper run. The jobs of the codec alone stay
+/// what they are.
+#[test]
+fn second_stages_share_runs() {
+    let mut value = small(json!(["rabitq"]));
+    let plain = planned(value.clone());
+    value["rescore"] = json!({ "factors": [1, 16, 32], "with": ["float32", "int8"] });
+    let with = planned(value);
+    check(&with);
+    assert!(keys(&with).is_superset(&keys(&plain)));
+    assert_eq!(with.cells.len(), 1 + 2 * 3);
+    let kinds = [Kind::Compress, Kind::Retrieve, Kind::Rescore, Kind::Measure];
+    // The run of float32 is the reference; int8 is built and not searched.
+    assert_eq!(kinds.map(|kind| count(&with, kind)), [2, 3, 6, 7]);
+    for (index, job) in (0_u32..).zip(&with.jobs) {
+        let Spec::Rescore(spec) = &job.spec else { continue };
+        let names: Vec<String> = job.inputs.iter().map(bitsweep_proto::plan::input_field).collect();
+        let exact = spec.with == Exact::Float32;
+        assert_eq!(
+            names,
+            if exact { vec!["run", "queries", "documents", "documents"] } else { vec!["run", "queries", "index"] }
+        );
+        assert_eq!(with.fields(index).get("profile.kernels").is_none(), exact);
+        let From::Job(run) = job.inputs[0].from else { panic!("a run is made by a job") };
+        let Spec::Retrieve(run) = &with.jobs[run as usize].spec else { panic!("by a search") };
+        assert_eq!((run.depth, spec.depth), (if spec.candidates == 10 { 10 } else { 320 }, 10), "{}", spec.candidates);
+    }
 }
 
 #[test]
@@ -197,7 +245,12 @@ fn inputs_stand_as_the_kinds_expect_them() {
             }
             Spec::Retrieve(_) => assert_eq!(names(index), ["queries", "index", "document_ids", "query_texts"]),
             Spec::Compress(_) => assert_eq!(names(index), ["documents", "documents"]),
-            Spec::Embed(_) | Spec::Measure(_) | Spec::Geometry(_) | Spec::Noop(_) => {}
+            Spec::Embed(_)
+            | Spec::Rescore(_)
+            | Spec::Measure(_)
+            | Spec::Geometry(_)
+            | Spec::Similarity(_)
+            | Spec::Noop(_) => {}
         }
     }
     let shards: Vec<(u64, u64)> = plan.jobs[..2]

@@ -1,9 +1,12 @@
 //! Codecs: how a vector is stored for search, and what that weighs.
 
+mod approximate;
+mod levels;
 mod sign;
 
 use std::fmt;
 
+pub use approximate::{Hnsw, Ivfpq};
 pub use sign::{Centre, Rotation, Scoring, Sign};
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +52,12 @@ pub enum Codec {
     /// Faiss RaBitQ with one bit a dimension after a random rotation (`RR,RaBitQ`; Gao and Long 2024), and two float32
     /// factors for each vector.
     Rabitq,
+    /// 2 bits a dimension: which quarter of the corpus a value is in. See `bitsweep_vectors::int2`.
+    Int2,
+    /// A graph over the vectors as they are: searches are approximate.
+    Hnsw(Hnsw),
+    /// Inverted lists of product quantised residuals: searches are approximate.
+    Ivfpq(Ivfpq),
 }
 
 /// What one codec costs in memory.
@@ -56,7 +65,8 @@ pub enum Codec {
 pub struct Footprint {
     /// Bytes of one stored vector: its code and every side factor kept per vector.
     pub bytes_per_vector: u64,
-    /// Bytes shared by all vectors of an index (projection, codebooks, ranges), never hidden in the former.
+    /// Bytes shared by all vectors of an index (projection, codebooks, ranges, centroids of lists, the upper layers of a
+    /// graph), never hidden in the former.
     pub shared_bytes: u64,
 }
 
@@ -81,14 +91,18 @@ impl Codec {
             Self::Float32
             | Self::Int8
             | Self::Int4
+            | Self::Int2
             | Self::Pq { .. }
             | Self::Opq { .. }
             | Self::Pq4fs { .. }
-            | Self::Rabitq => None,
+            | Self::Rabitq
+            | Self::Hnsw(_)
+            | Self::Ivfpq(_) => None,
         }
     }
 
-    /// The canonical name without the seed: `float32`, `int8`, `pq/32`, `binary/256`, `binary/256/mean+itq/asymmetric`.
+    /// The canonical name without the seed: `float32`, `int8`, `pq/32`, `binary/256`, `binary/256/mean+itq/asymmetric`,
+    /// `hnsw/32/40/64` (links, ef_construction, ef_search), `ivfpq/1024/32/8` (lists, bytes, nprobe).
     pub fn name(&self) -> String {
         self.to_string()
     }
@@ -106,10 +120,20 @@ impl Codec {
             (None, None) if name == "float32" => Self::Float32,
             (None, None) if name == "int8" => Self::Int8,
             (None, None) if name == "int4" => Self::Int4,
+            (None, None) if name == "int2" => Self::Int2,
             (None, None) if name == "rabitq" => Self::Rabitq,
             (Some(("pq", bytes)), None) => Self::Pq { bytes: number(bytes).ok_or_else(wrong)? },
             (Some(("opq", bytes)), None) => Self::Opq { bytes: number(bytes).ok_or_else(wrong)? },
             (Some(("pq4fs", bytes)), None) => Self::Pq4fs { bytes: number(bytes).ok_or_else(wrong)? },
+            (Some((family @ ("hnsw" | "ivfpq"), form)), None) => {
+                let parameters: Option<Vec<u32>> = form.split('/').map(number).collect();
+                let parameters = parameters.ok_or_else(wrong)?;
+                let read = match family {
+                    "hnsw" => Hnsw::parse(&parameters).map(Self::Hnsw),
+                    _ => Ivfpq::parse(&parameters).map(Self::Ivfpq),
+                };
+                read.ok_or_else(wrong)?
+            }
             (Some(("binary", form)), seed) => match (form.split_once('/'), seed) {
                 (None, Some(seed)) => Self::Binary { bits: number(form).ok_or_else(wrong)?, seed },
                 (Some((bits, variant)), seed) => {
@@ -123,9 +147,10 @@ impl Codec {
         Ok(codec)
     }
 
-    /// Bytes per vector and shared bytes for vectors of `dim` dimensions. The jobs that build an index fail when
-    /// what they built weighs anything else.
-    pub fn footprint(&self, dim: u32) -> Footprint {
+    /// Bytes per vector and shared bytes for `documents` vectors of `dim` dimensions. The jobs that build an index fail when
+    /// what they built weighs anything else. The number of documents matters to the upper layers of a graph alone, which are
+    /// drawn: that takes a few nanoseconds a document. Ids are left out for all alike.
+    pub fn footprint(&self, dim: u32, documents: u64) -> Footprint {
         let dim = u64::from(dim);
         let (bytes_per_vector, shared_bytes) = match self {
             Self::Float32 => (4 * dim, 0),
@@ -139,37 +164,65 @@ impl Codec {
             Self::Pq4fs { bytes } => (u64::from(*bytes), 16 * 4 * dim),
             // The bits, the two factors; the rotation, the mean.
             Self::Rabitq => (dim.div_ceil(8) + 8, 4 * dim * dim + 4 * dim),
+            // Three cut-offs and four levels a dimension.
+            Self::Int2 => (dim.div_ceil(4), 7 * 4 * dim),
+            Self::Hnsw(hnsw) => (hnsw.bytes_per_vector(dim), hnsw.shared_bytes(documents)),
+            Self::Ivfpq(ivfpq) => (u64::from(ivfpq.bytes), ivfpq.shared_bytes(dim)),
         };
         Footprint { bytes_per_vector, shared_bytes }
     }
 
+    /// [`Footprint::bytes_per_vector`], which is the same for any number of documents.
+    pub fn bytes_per_vector(&self, dim: u32) -> u64 {
+        self.footprint(dim, 0).bytes_per_vector
+    }
+
     /// Of the shared bytes, those that the index file holds: what is made again from a seed is not stored.
-    pub fn stored_shared_bytes(&self, dim: u32) -> u64 {
+    pub fn stored_shared_bytes(&self, dim: u32, documents: u64) -> u64 {
         match self.as_sign() {
             Some(sign) => sign.stored_bytes(u64::from(dim)),
-            None => self.footprint(dim).shared_bytes,
+            None => self.footprint(dim, documents).shared_bytes,
         }
     }
 
-    /// The codec by which vectors are stored for this one: codecs that differ in how queries are scored share an index.
+    /// The codec by which vectors are stored for this one: codecs that differ in how queries are scored, or in how far a
+    /// search goes, share an index.
     pub fn stored(&self) -> Self {
         match *self {
             Self::Sign(sign) => Self::binary(Sign { scoring: Scoring::Symmetric, ..sign }),
+            Self::Hnsw(hnsw) => Self::Hnsw(Hnsw { ef_search: None, ..hnsw }),
+            Self::Ivfpq(ivfpq) => Self::Ivfpq(Ivfpq { nprobe: None, ..ivfpq }),
             other => other,
         }
     }
 
-    /// The fewest documents that it can be learnt from: Faiss refuses fewer points than centroids, and directions without
-    /// variance would be noise.
-    pub fn least_documents(&self) -> u64 {
+    /// Whether a search may miss documents whose scores are among the best, because it does not look at all of them.
+    pub fn is_approximate(&self) -> bool {
+        matches!(self, Self::Hnsw(_) | Self::Ivfpq(_))
+    }
+
+    /// The most documents that a search returns, where the codec limits it whatever the depth that is asked for.
+    pub fn most_found(&self) -> Option<u32> {
         match self {
-            Self::Float32 | Self::Binary { .. } => 0,
+            Self::Hnsw(hnsw) => hnsw.ef_search,
+            _ => None,
+        }
+    }
+
+    /// The fewest documents that it can be learnt from: Faiss refuses fewer points than centroids, and directions without
+    /// variance would be noise. Faiss's training of `opq` writes beyond its memory where documents are fewer than dimensions
+    /// (1.12, `OPQMatrix::train`: a buffer of documents × dimensions takes a square matrix): it breaks, or is quietly wrong.
+    pub fn least_documents(&self, dim: u32) -> u64 {
+        match self {
+            Self::Float32 | Self::Binary { .. } | Self::Hnsw(_) => 0,
             // So many documents span one direction less.
             Self::Sign(sign) if sign.rotation.is_learnt() => u64::from(sign.bits) + 1,
             Self::Sign(sign) => u64::from(sign.centre != Centre::None),
-            Self::Int8 | Self::Int4 | Self::Rabitq => 1,
+            Self::Int8 | Self::Int4 | Self::Int2 | Self::Rabitq => 1,
             Self::Pq4fs { .. } => 16,
-            Self::Pq { .. } | Self::Opq { .. } => 256,
+            Self::Pq { .. } => 256,
+            Self::Opq { .. } => u64::from(dim).max(256),
+            Self::Ivfpq(ivfpq) => u64::from(ivfpq.nlist).max(256),
         }
     }
 
@@ -190,14 +243,16 @@ impl Codec {
             Self::Opq { bytes } => divides("opq", *bytes, "bytes"),
             Self::Pq4fs { bytes } => divides("pq4fs", bytes.saturating_mul(2), "half bytes"),
             Self::Sign(sign) => sign.unfit(dim),
-            Self::Float32 | Self::Int8 | Self::Int4 | Self::Binary { .. } | Self::Rabitq => None,
+            Self::Hnsw(hnsw) => hnsw.unfit(),
+            Self::Ivfpq(ivfpq) => divides("ivfpq", ivfpq.bytes, "bytes").or_else(|| ivfpq.unfit()),
+            Self::Float32 | Self::Int8 | Self::Int4 | Self::Int2 | Self::Binary { .. } | Self::Rabitq => None,
         }
     }
 
-    /// Whether results of this codec are independent of the numerics profile of the search library. The binary instrument
-    /// and its variants are exact: the same input gives the same codes everywhere.
+    /// Whether results of this codec are independent of the numerics profile of the search library. The binary instrument,
+    /// its variants and int2 are exact: the same input gives the same codes everywhere.
     pub fn is_exact(&self) -> bool {
-        self.as_sign().is_some()
+        self.as_sign().is_some() || *self == Self::Int2
     }
 }
 
@@ -213,6 +268,9 @@ impl fmt::Display for Codec {
             Self::Opq { bytes } => write!(f, "opq/{bytes}"),
             Self::Pq4fs { bytes } => write!(f, "pq4fs/{bytes}"),
             Self::Rabitq => f.write_str("rabitq"),
+            Self::Int2 => f.write_str("int2"),
+            Self::Hnsw(hnsw) => hnsw.fmt(f),
+            Self::Ivfpq(ivfpq) => ivfpq.fmt(f),
         }
     }
 }
@@ -220,8 +278,8 @@ impl fmt::Display for Codec {
 /// A text is not the canonical name of a codec.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "\"{name}\" with seed {seed:?} is not a codec: float32, int8, int4, rabitq, pq/BYTES, opq/BYTES, pq4fs/BYTES without a \
-     seed, binary/BITS with one, binary/BITS/CENTRE+ROTATION[/asymmetric] with one where the rotation is drawn"
+    "\"{name}\" with seed {seed:?} is not a codec: float32, int8, int4, int2, rabitq, pq/BYTES, opq/BYTES, pq4fs/BYTES, \
+     hnsw/M/EF_CONSTRUCTION/EF_SEARCH, ivfpq/NLIST/BYTES/NPROBE without a seed, binary/BITS with one, binary/BITS/CENTRE+ROTATION[/asymmetric] with one where the rotation is drawn"
 )]
 pub struct NotACodec {
     /// What was found.
@@ -233,6 +291,9 @@ pub struct NotACodec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HNSW: Hnsw = Hnsw { m: 32, ef_construction: 40, ef_search: Some(64) };
+    const IVFPQ: Ivfpq = Ivfpq { nlist: 1024, bytes: 32, nprobe: Some(8) };
 
     fn sign(centre: Centre, rotation: Rotation, scoring: Scoring, seed: Option<u32>) -> Sign {
         Sign { bits: 256, centre, rotation, scoring, seed }
@@ -246,7 +307,12 @@ mod tests {
             Codec::Float32,
             Codec::Int8,
             Codec::Int4,
+            Codec::Int2,
             Codec::Rabitq,
+            Codec::Hnsw(HNSW),
+            Codec::Hnsw(HNSW).stored(),
+            Codec::Ivfpq(IVFPQ),
+            Codec::Ivfpq(IVFPQ).stored(),
             Codec::Pq { bytes: 32 },
             Codec::Opq { bytes: 32 },
             Codec::Pq4fs { bytes: 32 },
@@ -259,6 +325,10 @@ mod tests {
         }
         assert_eq!(Codec::Sign(itq).name(), "binary/256/mean+itq/asymmetric");
         assert_eq!(Codec::Sign(itq).stored().name(), "binary/256/mean+itq");
+        assert_eq!(Codec::Hnsw(HNSW).name(), "hnsw/32/40/64");
+        assert_eq!(Codec::Hnsw(HNSW).stored().name(), "hnsw/32/40");
+        assert_eq!(Codec::Ivfpq(IVFPQ).name(), "ivfpq/1024/32/8");
+        assert_eq!(Codec::Ivfpq(IVFPQ).stored().name(), "ivfpq/1024/32");
         for (name, seed) in [
             ("pq/032", None),
             ("pq", None),
@@ -271,6 +341,14 @@ mod tests {
             ("binary/64/mean+itq/symmetric", Some(0)),
             ("binary/64/mean", Some(0)),
             ("rabitq/1", None),
+            ("int2", Some(0)),
+            ("int2/1", None),
+            ("hnsw/32", None),
+            ("hnsw/32/40/64/1", None),
+            ("hnsw/32/040", None),
+            ("hnsw/32/40/64", Some(0)),
+            ("ivfpq/1024/32/", None),
+            ("ivfpq/1024/0/1", None),
         ] {
             assert!(Codec::parse(name, seed).is_err(), "{name}");
         }
@@ -288,7 +366,10 @@ mod tests {
 
     #[test]
     fn bytes_are_counted_in_full() {
-        let at = |codec: Codec| (codec.footprint(384).bytes_per_vector, codec.footprint(384).shared_bytes);
+        let at = |codec: Codec| {
+            let Footprint { bytes_per_vector, shared_bytes } = codec.footprint(384, 0);
+            (bytes_per_vector, shared_bytes)
+        };
         assert_eq!(at(Codec::Float32), (1536, 0));
         assert_eq!(at(Codec::Int8), (384, 3072));
         assert_eq!(at(Codec::Int4), (192, 3072));
@@ -296,13 +377,16 @@ mod tests {
         assert_eq!(at(Codec::Opq { bytes: 32 }), (32, 393_216 + 589_824));
         assert_eq!(at(Codec::Pq4fs { bytes: 32 }), (32, 24_576));
         assert_eq!(at(Codec::Rabitq), (56, 589_824 + 1536));
+        assert_eq!(at(Codec::Int2), (96, 10_752));
+        assert_eq!(at(Codec::Hnsw(HNSW)), (1536 + 256 + 12, 0));
+        assert_eq!(at(Codec::Ivfpq(IVFPQ)), (32, 1024 * (1536 + 8) + 393_216));
         assert_eq!(at(Codec::Binary { bits: 256, seed: 0 }), (32, 786_432));
         let of = |centre, rotation| Codec::Sign(sign(centre, rotation, Scoring::Symmetric, Some(0)));
         assert_eq!(at(of(Centre::Mean, Rotation::Gaussian)), (32, 786_432 + 2048));
         assert_eq!(at(of(Centre::Median, Rotation::None)), (32, 2048));
         assert_eq!(at(of(Centre::None, Rotation::None)), (32, 0));
-        assert_eq!(of(Centre::Mean, Rotation::Gaussian).stored_shared_bytes(384), 2048);
-        assert_eq!(of(Centre::Mean, Rotation::Itq).stored_shared_bytes(384), 786_432 + 2048);
+        assert_eq!(of(Centre::Mean, Rotation::Gaussian).stored_shared_bytes(384, 0), 2048);
+        assert_eq!(of(Centre::Mean, Rotation::Itq).stored_shared_bytes(384, 0), 786_432 + 2048);
     }
 
     #[test]
@@ -318,5 +402,22 @@ mod tests {
             Codec::Pq4fs { bytes: 8 }.unfit(24).unwrap(),
             "pq4fs needs a dimension that its half bytes divide: 24 is not a multiple of 16"
         );
+        let hnsw = |hnsw| Codec::Hnsw(hnsw).unfit(24).unwrap();
+        assert_eq!(hnsw(Hnsw { m: 3, ..HNSW }), "hnsw has 4 to 512 links (m), not 3");
+        let few = hnsw(Hnsw { ef_construction: 31, ..HNSW });
+        assert_eq!(few, "hnsw chooses 32 links (m) of each layer from only 31 candidates (ef_construction)");
+        assert_eq!(Codec::Hnsw(HNSW).unfit(24), None);
+        let ivfpq = |ivfpq| Codec::Ivfpq(ivfpq).unfit(32);
+        assert_eq!(
+            ivfpq(Ivfpq { nprobe: Some(1025), ..IVFPQ }).unwrap(),
+            "ivfpq cannot look into 1025 lists (nprobe) where there are 1024 (nlist)"
+        );
+        assert_eq!(
+            ivfpq(Ivfpq { bytes: 5, ..IVFPQ }).unwrap(),
+            "ivfpq needs a dimension that its bytes divide: 32 is not a multiple of 5"
+        );
+        assert_eq!((ivfpq(IVFPQ), Codec::Ivfpq(IVFPQ).least_documents(32)), (None, 1024));
+        let opq = Codec::Opq { bytes: 8 };
+        assert_eq!([32, 384].map(|dim| opq.least_documents(dim)), [256, 384]);
     }
 }

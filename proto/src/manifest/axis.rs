@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use super::approximate::{HnswAxis, IvfpqAxis};
 use crate::codec::{Centre, Codec, Rotation, Scoring, Sign};
 
 /// One value or a list of them.
@@ -88,6 +89,12 @@ pub enum CodecAxis {
     Pq4fs(PqAxis),
     /// RaBitQ with one bit a dimension.
     Rabitq,
+    /// 2 bits a dimension, cut at the quartiles of the corpus.
+    Int2,
+    /// A graph over the vectors as they are; searches are approximate.
+    Hnsw(HnswAxis),
+    /// Inverted lists of product quantised residuals; searches are approximate.
+    Ivfpq(IvfpqAxis),
 }
 
 /// Parameters of `binary`.
@@ -190,6 +197,9 @@ impl CodecAxis {
             Self::Int8 => vec![Codec::Int8],
             Self::Int4 => vec![Codec::Int4],
             Self::Rabitq => vec![Codec::Rabitq],
+            Self::Int2 => vec![Codec::Int2],
+            Self::Hnsw(axis) => axis.expand(),
+            Self::Ivfpq(axis) => axis.expand(),
             Self::Pq(axis) => axis.bytes.iter().map(|bytes| Codec::Pq { bytes: bytes.0 }).collect(),
             Self::Opq(axis) => axis.bytes.iter().map(|bytes| Codec::Opq { bytes: bytes.0 }).collect(),
             Self::Pq4fs(axis) => axis.bytes.iter().map(|bytes| Codec::Pq4fs { bytes: bytes.0 }).collect(),
@@ -202,7 +212,9 @@ impl CodecAxis {
     /// How many codecs [`CodecAxis::expand`] makes, without making them.
     pub fn count(&self) -> u64 {
         let count = match self {
-            Self::Float32 | Self::Int8 | Self::Int4 | Self::Rabitq => 1,
+            Self::Float32 | Self::Int8 | Self::Int4 | Self::Int2 | Self::Rabitq => 1,
+            Self::Hnsw(axis) => axis.count(),
+            Self::Ivfpq(axis) => axis.count(),
             Self::Pq(axis) | Self::Opq(axis) | Self::Pq4fs(axis) => axis.bytes.0.len(),
             Self::Binary(axis) => {
                 let seeds = |rotation: &Rotation| if rotation.is_drawn() { axis.seeds.0.len() } else { 1 };
@@ -259,6 +271,7 @@ mod tests {
         assert_eq!(codecs[6].seed(), None);
         for (json, names) in [
             (r#""int4""#, ["int4"].as_slice()),
+            (r#""int2""#, &["int2"]),
             (r#""rabitq""#, &["rabitq"]),
             (r#"{"opq": {"bytes": [8, 16]}}"#, &["opq/8", "opq/16"]),
             (r#"{"pq4fs": {"bytes": 8}}"#, &["pq4fs/8"]),

@@ -4,6 +4,7 @@
 //! is validated against the schema of the types (`schema`, `check`), names are looked up (`names`), and only a tree
 //! without mistakes becomes a [`Manifest`]. Does not own: where sources lead, which cells come out.
 
+mod approximate;
 mod axis;
 mod budget;
 mod check;
@@ -12,8 +13,11 @@ mod gate;
 mod mistake;
 mod names;
 mod pattern;
+mod rescore;
 mod schema;
 mod source;
+mod subsample;
+mod tasks;
 mod words;
 mod yaml;
 
@@ -21,18 +25,23 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use approximate::{HnswAxis, HnswPattern, IvfpqAxis, IvfpqPattern, Kept, Links, Lists};
 pub use axis::{BinaryAxis, Bits, CodecAxis, OneOrMany, PqAxis, PqBytes, Seeds};
 pub use budget::Budget;
 pub use expect::Expect;
 pub use gate::{Gate, Hold, ReportState, Until};
 pub use mistake::{Mistake, MistakeKind, Mistakes};
 pub use pattern::{BinaryPattern, CodecPattern, NotAPattern, PqPattern};
+pub use rescore::{NotARescore, RescoreAxis, RescorePattern};
 pub use schema::schema;
 pub use source::{NotASource, SourceRef};
+pub use subsample::Subsample;
 
 use crate::codec::Codec;
 use crate::lock::{ModelFacts, Pooling};
 use crate::measure::Measure;
+use crate::rescore::Rescore;
+use crate::task::Task;
 use crate::track::Track;
 use axis::one_or_many;
 
@@ -56,12 +65,16 @@ pub struct Manifest {
     #[serde(deserialize_with = "one_or_many")]
     #[schemars(with = "OneOrMany<CodecAxis>")]
     pub codecs: Vec<CodecAxis>,
-    /// Measures by their canonical names.
+    /// Second stages: each codec is measured alone, and with so many of its best documents ranked again by better vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescore: Option<RescoreAxis>,
+    /// Measures by their canonical names. Each applies to the datasets of its task. Default: for retrieval nDCG@10,
+    /// Recall@10, Recall@100 and MRR@10, for similarity Spearman, where the sweep has such datasets.
     #[serde(default = "Manifest::default_measures", deserialize_with = "one_or_many")]
     #[schemars(with = "OneOrMany<Measure>")]
     pub measures: Vec<Measure>,
     /// Whether the geometry of each model's embeddings of each dataset is measured too: anisotropy, spectrum, intrinsic
-    /// dimension, hubness.
+    /// dimension, hubness. Retrieval datasets only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub geometry: bool,
     /// Cells left out.
@@ -88,7 +101,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// What is measured where the manifest does not say.
+    /// What is measured of a retrieval dataset where the manifest does not say.
     pub fn default_measures() -> Vec<Measure> {
         vec![
             Measure::Ndcg { k: 10 },
@@ -96,6 +109,14 @@ impl Manifest {
             Measure::Recall { k: 100 },
             Measure::Mrr { k: Some(10) },
         ]
+    }
+
+    /// What is measured where the manifest does not say: the defaults of each task that it has a dataset of.
+    fn defaults_of_tasks(&self) -> Vec<Measure> {
+        let has = |task: Task| self.datasets.values().any(|dataset| dataset.task == task);
+        let mut measures = if has(Task::Retrieval) { Self::default_measures() } else { Vec::new() };
+        measures.extend(has(Task::Similarity).then_some(Measure::Spearman));
+        measures
     }
 }
 
@@ -122,6 +143,11 @@ pub struct Model {
     /// Put before every document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_prefix: Option<String>,
+    /// Put before texts that are compared with their like: both sentences of a pair. Default: the query prefix where
+    /// documents have one too (such a model wants one before every text), else none (what stands before queries alone
+    /// asks for a search).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symmetric_prefix: Option<String>,
 }
 
 impl Model {
@@ -137,23 +163,42 @@ impl Model {
             ..facts.clone()
         }
     }
+
+    /// What stands before both sentences of a pair; `facts` are those of its own files. E5's authors take `query: ` for both
+    /// sides of symmetric tasks, those of BGE no instruction.
+    pub fn symmetric_prefix_of(&self, facts: &ModelFacts) -> String {
+        let used = self.effective(facts);
+        let by_default = if used.document_prefix.is_empty() { String::new() } else { used.query_prefix };
+        self.symmetric_prefix.clone().unwrap_or(by_default)
+    }
 }
 
-/// A retrieval dataset in BEIR layout.
+/// A dataset: for retrieval in BEIR layout, for similarity a folder with a CSV file of pairs for each split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dataset {
+    /// What it asks of a model.
+    #[serde(default, skip_serializing_if = "Task::is_retrieval")]
+    pub task: Task,
     /// Where it comes from; a list is tried in order.
     #[schemars(schema_with = "source::of_dataset")]
     pub source: OneOrMany<SourceRef>,
-    /// The judgements used: `qrels/<split>.tsv`.
+    /// What is measured: for retrieval the judgements in `qrels/<split>.tsv`, for similarity the pairs in
+    /// `<split>.csv`, else in the one file whose name ends in `-<split>.csv` or `_<split>.csv`.
     #[serde(default = "default_split")]
     #[schemars(extend("pattern" = schema::NAME_PATTERN, "patternErrorMessage" = schema::NAME_WORDS))]
     pub split: String,
+    /// For similarity: the split on whose sentences codecs are fitted, never the one that is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = schema::NAME_PATTERN, "patternErrorMessage" = schema::NAME_WORDS))]
+    pub fit: Option<String>,
     /// Whether a document with the id of the query is dropped from its results. Default: as MTEB does, by the dataset's
     /// name (ArguAna, FEVER, FiQA, MS MARCO, Quora).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore_identical_ids: Option<bool>,
+    /// A part of its documents. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subsample: Option<Subsample>,
 }
 
 fn first_tier() -> u32 {
@@ -178,20 +223,34 @@ pub struct Where {
     /// Codecs; parameters left out match any value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codec: Option<OneOrMany<CodecPattern>>,
+    /// Second stages: `none`, `any`, `float32`, `int8`, `float32/80`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescore: Option<OneOrMany<RescorePattern>>,
+}
+
+/// A point of the matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point<'a> {
+    /// Model name.
+    pub model: &'a str,
+    /// Dataset name.
+    pub dataset: &'a str,
+    /// The codec with its seed.
+    pub codec: Codec,
+    /// The second stage, if any.
+    pub rescore: Option<Rescore>,
 }
 
 impl Where {
-    /// Whether the cell of this model, dataset and codec is one of them.
-    pub fn matches(&self, model: &str, dataset: &str, codec: &Codec) -> bool {
-        let named = |names: &Option<OneOrMany<String>>, name: &str| match names {
-            Some(names) => names.iter().any(|n| n == name),
-            None => true,
-        };
-        let codec_fits = match &self.codec {
-            Some(patterns) => patterns.iter().any(|pattern| pattern.matches(codec)),
-            None => true,
-        };
-        codec_fits && named(&self.model, model) && named(&self.dataset, dataset)
+    /// Whether `point` is one of them.
+    pub fn matches(&self, point: &Point<'_>) -> bool {
+        fn fits<T>(wanted: Option<&OneOrMany<T>>, fits: impl Fn(&T) -> bool) -> bool {
+            wanted.is_none_or(|list| list.iter().any(fits))
+        }
+        fits(self.codec.as_ref(), |pattern| pattern.matches(&point.codec))
+            && fits(self.model.as_ref(), |name| name == point.model)
+            && fits(self.dataset.as_ref(), |name| name == point.dataset)
+            && fits(self.rescore.as_ref(), |pattern| pattern.matches(point.rescore))
     }
 }
 
@@ -240,10 +299,16 @@ pub fn read(text: &str, file: &str) -> Result<Manifest, Mistakes> {
     let mut list = tree.mistakes.clone();
     check::against_schema(&tree, &mut list);
     names::look_up(&tree, &mut list);
+    tasks::check(&tree, &mut list);
     if !list.is_empty() {
         return Err(refused(list));
     }
+    let says_measures = tree.value.get("measures").is_some();
     // What the schema accepts the types accept too; where they do not, it is still an error and not a panic.
-    serde_json::from_value(tree.value)
-        .map_err(|error| refused(vec![Mistake::of_text(mistake::Place::START, error.to_string())]))
+    let mut manifest: Manifest = serde_json::from_value(tree.value)
+        .map_err(|error| refused(vec![Mistake::of_text(mistake::Place::START, error.to_string())]))?;
+    if !says_measures {
+        manifest.measures = manifest.defaults_of_tasks();
+    }
+    Ok(manifest)
 }

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use super::approximate::{HnswPattern, IvfpqPattern, has};
 use super::axis::{Bits, OneOrMany, PqBytes, Seeds};
 use crate::codec::{Centre, Codec, Rotation, Scoring, Sign};
 
@@ -29,6 +30,12 @@ pub enum CodecPattern {
     Pq4fs(PqPattern),
     /// RaBitQ.
     Rabitq,
+    /// 2 bits a dimension.
+    Int2,
+    /// A graph.
+    Hnsw(HnswPattern),
+    /// Inverted lists.
+    Ivfpq(IvfpqPattern),
     /// The binary instrument and its variants.
     Binary(BinaryPattern),
 }
@@ -71,19 +78,18 @@ enum Parameters {
     Pq(PqPattern),
     Opq(PqPattern),
     Pq4fs(PqPattern),
+    Hnsw(HnswPattern),
+    Ivfpq(IvfpqPattern),
 }
 
 impl PqPattern {
     fn matches(&self, bytes: u32) -> bool {
-        self.bytes.as_ref().is_none_or(|list| list.iter().any(|b| b.0 == bytes))
+        has(self.bytes.as_ref(), &PqBytes(bytes))
     }
 }
 
 impl BinaryPattern {
     fn matches(&self, sign: &Sign) -> bool {
-        fn has<T: PartialEq>(list: Option<&OneOrMany<T>>, value: &T) -> bool {
-            list.is_none_or(|list| list.iter().any(|listed| listed == value))
-        }
         has(self.bits.as_ref(), &Bits(sign.bits))
             && self.seeds.as_ref().is_none_or(|seeds| sign.seed.is_some_and(|seed| seeds.0.contains(&seed)))
             && has(self.centre.as_ref(), &sign.centre)
@@ -99,10 +105,13 @@ impl CodecPattern {
             (Self::Float32, Codec::Float32)
             | (Self::Int8, Codec::Int8)
             | (Self::Int4, Codec::Int4)
+            | (Self::Int2, Codec::Int2)
             | (Self::Rabitq, Codec::Rabitq) => true,
             (Self::Pq(pattern), Codec::Pq { bytes })
             | (Self::Opq(pattern), Codec::Opq { bytes })
             | (Self::Pq4fs(pattern), Codec::Pq4fs { bytes }) => pattern.matches(bytes),
+            (Self::Hnsw(pattern), Codec::Hnsw(hnsw)) => pattern.matches(hnsw),
+            (Self::Ivfpq(pattern), Codec::Ivfpq(ivfpq)) => pattern.matches(ivfpq),
             (Self::Binary(pattern), codec) => codec.as_sign().is_some_and(|sign| pattern.matches(&sign)),
             _ => false,
         }
@@ -114,9 +123,9 @@ impl CodecPattern {
 #[error("\"{0}\" does not name codecs: {NAME_WORDS}")]
 pub struct NotAPattern(pub String);
 
-const NAME_PATTERN: &str = "^(float32|int8|int4|rabitq|(binary|pq|opq|pq4fs)(/[1-9][0-9]{0,8})?)$";
-const NAME_WORDS: &str =
-    "float32, int8, int4, rabitq, binary, binary/BITS, pq, pq/BYTES, opq, opq/BYTES, pq4fs, pq4fs/BYTES";
+const NAME_PATTERN: &str = "^(float32|int8|int4|int2|rabitq|hnsw|ivfpq|(binary|pq|opq|pq4fs)(/[1-9][0-9]{0,8})?)$";
+const NAME_WORDS: &str = "float32, int8, int4, int2, rabitq, binary, binary/BITS, pq, pq/BYTES, opq, opq/BYTES, \
+                          pq4fs, pq4fs/BYTES, hnsw, ivfpq";
 
 impl FromStr for CodecPattern {
     type Err = NotAPattern;
@@ -135,6 +144,9 @@ impl FromStr for CodecPattern {
             ("int8", None) => Ok(Self::Int8),
             ("int4", None) => Ok(Self::Int4),
             ("rabitq", None) => Ok(Self::Rabitq),
+            ("int2", None) => Ok(Self::Int2),
+            ("hnsw", None) => Ok(Self::Hnsw(HnswPattern::default())),
+            ("ivfpq", None) => Ok(Self::Ivfpq(IvfpqPattern::default())),
             ("pq", bytes) => Ok(Self::Pq(of_bytes(bytes))),
             ("opq", bytes) => Ok(Self::Opq(of_bytes(bytes))),
             ("pq4fs", bytes) => Ok(Self::Pq4fs(of_bytes(bytes))),
@@ -154,6 +166,9 @@ impl Serialize for CodecPattern {
             Self::Int8 => s.serialize_str("int8"),
             Self::Int4 => s.serialize_str("int4"),
             Self::Rabitq => s.serialize_str("rabitq"),
+            Self::Int2 => s.serialize_str("int2"),
+            Self::Hnsw(pattern) => Parameters::Hnsw(pattern.clone()).serialize(s),
+            Self::Ivfpq(pattern) => Parameters::Ivfpq(pattern.clone()).serialize(s),
             Self::Pq(pattern) => Parameters::Pq(pattern.clone()).serialize(s),
             Self::Opq(pattern) => Parameters::Opq(pattern.clone()).serialize(s),
             Self::Pq4fs(pattern) => Parameters::Pq4fs(pattern.clone()).serialize(s),
@@ -172,6 +187,8 @@ impl<'de> Deserialize<'de> for CodecPattern {
                 Parameters::Opq(pattern) => Ok(Self::Opq(pattern)),
                 Parameters::Pq4fs(pattern) => Ok(Self::Pq4fs(pattern)),
                 Parameters::Binary(pattern) => Ok(Self::Binary(pattern)),
+                Parameters::Hnsw(pattern) => Ok(Self::Hnsw(pattern)),
+                Parameters::Ivfpq(pattern) => Ok(Self::Ivfpq(pattern)),
             },
         }
     }

@@ -3,6 +3,7 @@
 //! All of them come from the columns of [`Tidy`] and are byte-identical for the same results. Numbers are written in
 //! the shortest form that reads back to the same float64. What has no value is an empty field in CSV and null elsewhere.
 
+mod pack;
 mod parquet;
 mod trec;
 
@@ -11,7 +12,8 @@ use std::io::Write;
 use serde_json::{Map, Value};
 
 pub use self::parquet::parquet;
-pub use trec::{trec_file_name, trec_qrels, trec_run};
+pub use pack::{MANIFEST, PACK_VERSION, Packed, SUMS, pack_json, pack_readme, pack_sums};
+pub use trec::{trec_file_name, trec_ids, trec_order, trec_qrels, trec_run};
 
 use crate::ReportError;
 use crate::table::{Field, Tidy};

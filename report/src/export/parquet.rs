@@ -1,4 +1,4 @@
-//! Parquet: strings, 64-bit integers and doubles, one row group, Snappy.
+//! Parquet: strings, 64-bit integers and doubles, Snappy, row groups of a fixed number of rows.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,21 +13,31 @@ use parquet::schema::types::Type;
 use crate::ReportError;
 use crate::table::{Column, Field, Kind, Tidy};
 
+/// Rows of a row group: what is in memory at a time. Tables of values by query have millions of rows.
+const GROUP_ROWS: usize = 1 << 17;
+
 /// Writes the table as one Parquet file. Whole numbers are signed 64-bit integers, which every reader knows.
 pub fn parquet<T: Tidy>(table: &T, out: impl Write + Send) -> Result<(), ReportError> {
     let fields = T::COLUMNS.iter().map(|column| node(column).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
     let schema = Type::group_type_builder(T::NAME).with_fields(fields).build()?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties))?;
-    let rows: Vec<_> = table.fields().collect();
-    let mut group = writer.next_row_group()?;
-    for (at, column) in T::COLUMNS.iter().enumerate() {
-        if let Some(mut out) = group.next_column()? {
-            write(&mut out, column, &rows.iter().map(|row| &row[at]).collect::<Vec<_>>())?;
-            out.close()?;
+    let mut rows = table.fields().peekable();
+    // An empty table has one empty group.
+    loop {
+        let some: Vec<_> = rows.by_ref().take(GROUP_ROWS).collect();
+        let mut group = writer.next_row_group()?;
+        for (at, column) in T::COLUMNS.iter().enumerate() {
+            if let Some(mut out) = group.next_column()? {
+                write(&mut out, column, &some.iter().map(|row| &row[at]).collect::<Vec<_>>())?;
+                out.close()?;
+            }
+        }
+        group.close()?;
+        if rows.peek().is_none() {
+            break;
         }
     }
-    group.close()?;
     writer.close()?;
     Ok(())
 }

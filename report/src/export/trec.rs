@@ -22,6 +22,7 @@ pub fn trec_file_name(cell: &Cell) -> String {
             Axis::Model | Axis::Dataset | Axis::Study => encoded(value),
             Axis::Codec => encoded(&value.replace('/', "-")),
             Axis::Seed => format!("seed-{}", encoded(value)),
+            Axis::Rescore => format!("rescore-{}", encoded(&value.replace('/', "-"))),
         });
     }
     cut(parts.join("+"), &cell.to_string())
@@ -60,14 +61,18 @@ pub fn trec_run<'a>(
     let mut file = TrecFile::create(folder.join(format!("{}.run", trec_file_name(cell))))?;
     for (query, mut hits) in queries {
         id("query", query)?;
-        let by_score = |a: f32, b: f32| b.partial_cmp(&a).unwrap_or(Ordering::Equal);
-        hits.sort_by(|a, b| by_score(a.1, b.1).then_with(|| b.0.cmp(a.0)));
+        hits.sort_by(|a, b| trec_order(*a, *b));
         for (at, (document, score)) in hits.iter().enumerate() {
             id("document", document)?;
             file.line(format_args!("{query} Q0 {document} {} {score} {tag}", at + 1))?;
         }
     }
     file.finish()
+}
+
+/// The order of the lines of one query: score descending, ties by document id descending.
+pub fn trec_order((a, score_a): (&str, f32), (b, score_b): (&str, f32)) -> Ordering {
+    score_b.partial_cmp(&score_a).unwrap_or(Ordering::Equal).then_with(|| b.cmp(a))
 }
 
 /// Writes a dataset's judgements to `folder` and returns the path. Rows are (query, document, grade).
@@ -79,6 +84,15 @@ pub fn trec_qrels<'a>(
     let mut file = TrecFile::create(folder.join(format!("{}.qrels", cut(encoded(dataset), dataset))))?;
     for (query, document, grade) in judgements {
         file.line(format_args!("{} 0 {} {grade}", id("query", query)?, id("document", document)?))?;
+    }
+    file.finish()
+}
+
+/// Writes the ids of a dataset's documents to `folder`, one a line in the order of the corpus, and returns the path.
+pub fn trec_ids(folder: &Path, dataset: &str, documents: &[String]) -> Result<PathBuf, ReportError> {
+    let mut file = TrecFile::create(folder.join(format!("{}.ids", cut(encoded(dataset), dataset))))?;
+    for document in documents {
+        file.line(format_args!("{}", id("document", document)?))?;
     }
     file.finish()
 }

@@ -4,8 +4,11 @@
 //! every request besides. Light and dark follow the reader's system; plots shrink with the page and tables scroll
 //! inside their boxes, so that a phone can show it.
 
+mod contrast;
+mod failures;
 mod geometry;
-mod page;
+pub(crate) mod page;
+mod rescoring;
 mod setup;
 
 use std::collections::BTreeMap;
@@ -13,7 +16,10 @@ use std::collections::BTreeMap;
 use bitsweep_proto::{JobKey, Plan};
 use minijinja::Environment;
 
-use crate::{Outcomes, ReportError};
+use crate::{Answers, Outcomes, ReportError};
+
+/// Texts of queries: by dataset, then by id.
+pub type Texts = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The page's frame.
 const TEMPLATE: &str = include_str!("../../templates/report.html");
@@ -25,10 +31,16 @@ pub struct Report<'a> {
     pub plan: &'a Plan,
     /// The newest outcome of each finished job.
     pub outcomes: &'a Outcomes,
+    /// What codecs answer query by query; the default where that is not known: then there are no intervals.
+    pub answers: &'a Answers,
+    /// Texts of the queries of [`Answers::hard_queries`], as far as they are at hand.
+    pub texts: &'a Texts,
     /// Jobs that failed, with what they say.
     pub failed: &'a BTreeMap<JobKey, String>,
     /// The command that makes this report, for readers who want to make it again: shown as it is given.
     pub command: &'a str,
+    /// The folder of the plots' files, as the report may link to it.
+    pub plots: &'a str,
 }
 
 /// Fills in the page. Times do not enter it; CPUs and hosts do.

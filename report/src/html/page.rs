@@ -1,20 +1,21 @@
 //! What the page says, as plain text: the template only arranges it.
 
-use std::collections::BTreeMap;
-
-use bitsweep_proto::Codec;
 use bitsweep_proto::plan::PlannedCell;
+use bitsweep_proto::{Codec, Measure, Task};
 use serde::Serialize;
 
+use super::contrast::{self, ContrastsView};
+use super::failures::{self, FailuresView, GridView};
 use super::geometry::{self, GeometryView};
+use super::rescoring::{self, RescoringView};
 use super::{Report, setup};
-use crate::ReportError;
-use crate::failure;
+use crate::answers::{Answers, PanelAnswers};
 use crate::geometry::Geometries;
 use crate::number::{grouped, ratio, value};
 use crate::plot::{self, Figure};
 use crate::summary::{Line, Panel, Spread};
 use crate::table::{Row, Table, shared_bytes_per_vector};
+use crate::{Maker, ReportError, failure, fairness};
 
 /// Most plots in one page; it says how many are left out.
 const MOST_FIGURES: usize = 120;
@@ -25,7 +26,7 @@ const MOST_CELLS: usize = 100;
 
 /// The whole page.
 #[derive(Debug, Serialize)]
-pub(super) struct Page {
+pub(crate) struct Page {
     sweep: String,
     id: String,
     cells: usize,
@@ -34,11 +35,17 @@ pub(super) struct Page {
     datasets: Vec<Vec<String>>,
     codecs: Vec<String>,
     measures: Vec<String>,
+    statistics: Option<StatisticsView>,
     legend: Vec<&'static str>,
+    other_legend: Vec<&'static str>,
     plots: Vec<PlotGroup>,
     plots_left_out: usize,
     panels: Vec<PanelView>,
     rows_left_out: usize,
+    rescoring: Vec<RescoringView>,
+    contrasts: Option<ContrastsView>,
+    failures: Vec<FailuresView>,
+    checks: Vec<Vec<String>>,
     missing: Vec<MissingView>,
     cautions: Vec<String>,
     definitions: Vec<Vec<String>>,
@@ -48,7 +55,18 @@ pub(super) struct Page {
     makers: Vec<Vec<String>>,
     version: &'static str,
     command: String,
+    plot_folder: String,
     manifest: String,
+}
+
+/// How intervals and p were found.
+#[derive(Debug, Serialize)]
+struct StatisticsView {
+    hero: String,
+    level: String,
+    rounds: String,
+    seed: u64,
+    unread: usize,
 }
 
 /// The plots of one measure.
@@ -61,6 +79,9 @@ struct PlotGroup {
 #[derive(Debug, Serialize)]
 struct FigureView {
     title: String,
+    file: String,
+    /// The codecs on the Pareto front, of a hero figure.
+    front: Option<String>,
     svg: String,
 }
 
@@ -70,9 +91,10 @@ struct PanelView {
     model: String,
     dataset: String,
     dim: u32,
-    documents: String,
-    queries: String,
+    /// Documents and queries, or pairs.
+    size: String,
     lines: Vec<LineView>,
+    deviations: Option<GridView>,
     rows: Vec<Vec<String>>,
 }
 
@@ -90,6 +112,7 @@ struct LineView {
 #[derive(Debug, Serialize)]
 struct ValueView {
     mean: String,
+    interval: Option<String>,
     range: Option<String>,
     title: String,
 }
@@ -103,16 +126,19 @@ struct MissingView {
 }
 
 impl Page {
-    pub(super) fn of(report: &Report<'_>) -> Result<Self, ReportError> {
-        let plan = report.plan;
-        let table = Table::of(plan, report.outcomes)?;
-        let figures = Figure::all(&table);
+    pub(crate) fn of(report: &Report<'_>) -> Result<Self, ReportError> {
+        let Report { plan, outcomes, answers, texts, .. } = *report;
+        let table = Table::of(plan, outcomes)?;
+        let figures = Figure::all(&table, answers);
         let plots_left_out = figures.len().saturating_sub(MOST_FIGURES);
         let figures = &figures[..figures.len() - plots_left_out];
         let rows_left_out = if table.rows.len() > MOST_ROWS { table.rows.len() } else { 0 };
-        let panels = Panel::all(&table).iter().map(|panel| panel_view(panel, &table, rows_left_out == 0)).collect();
-        let missing = failure::missing(plan, report.outcomes, report.failed);
-        let is_done = |planned: &PlannedCell| report.outcomes.contains_key(&plan.jobs[planned.job as usize].key);
+        let panels = Panel::all(&table);
+        let rescoring = rescoring::views(&panels, &table);
+        let source = failures::Source { plan, outcomes, answers, texts };
+        let missing = failure::missing(plan, outcomes, report.failed);
+        let is_done = |planned: &PlannedCell| outcomes.contains_key(&plan.jobs[planned.job as usize].key);
+        let of_panel = |panel| panel_view(panel, &table, (answers, rows_left_out == 0));
         Ok(Self {
             sweep: plan.name.clone(),
             id: plan.id().0.short(),
@@ -122,12 +148,18 @@ impl Page {
             datasets: setup::datasets(plan),
             codecs: setup::codecs(plan),
             measures: table.measures.iter().map(ToString::to_string).collect(),
-            legend: legend(figures),
+            statistics: statistics(answers),
+            legend: legend(figures, true),
+            other_legend: legend(figures, false),
             plots: plots(figures)?,
             plots_left_out,
-            panels,
+            panels: panels.iter().map(of_panel).collect(),
             rows_left_out,
-            geometry: geometry::view(&Geometries::of(plan, report.outcomes)),
+            rescoring,
+            contrasts: contrast::view(plan, answers),
+            failures: failures::views(&source, &panels),
+            checks: checks(report),
+            geometry: geometry::view(&Geometries::of(plan, outcomes)),
             missing: missing.into_iter().map(missing_view).collect(),
             cautions: table.missed.iter().map(ToString::to_string).chain(plan.cautions()).collect(),
             definitions: setup::definitions(plan),
@@ -136,26 +168,71 @@ impl Page {
             makers: makers(report),
             version: env!("CARGO_PKG_VERSION"),
             command: report.command.to_owned(),
+            plot_folder: report.plots.to_owned(),
             manifest: plan.manifest.clone(),
         })
     }
 }
 
-/// What the signs in these plots mean: only of those that are drawn.
-fn legend(figures: &[Figure<'_>]) -> Vec<&'static str> {
-    let any = |is: fn(&plot::Point) -> bool| figures.iter().flat_map(|figure| &figure.points).any(is);
+/// None where no values by query are known.
+fn statistics(answers: &Answers) -> Option<StatisticsView> {
+    let hero = answers.hero.filter(|_| !answers.panels.is_empty())?;
+    let settings = answers.settings;
+    Some(StatisticsView {
+        hero: hero.to_string(),
+        level: format!("{:.0} %", settings.level * 100.0),
+        rounds: grouped(u64::from(settings.sampling.rounds)),
+        seed: settings.sampling.seed,
+        unread: answers.unread,
+    })
+}
+
+fn checks(report: &Report<'_>) -> Vec<Vec<String>> {
+    let checks = fairness::checks(report.plan, report.outcomes);
+    let row = |check: fairness::Check| vec![check.what.to_owned(), check.done.word().to_owned(), check.detail];
+    checks.into_iter().map(row).collect()
+}
+
+/// What the signs mean in the hero figures, or in the others: only of those that are drawn. Empty without such a figure.
+fn legend(figures: &[Figure<'_>], hero: bool) -> Vec<&'static str> {
+    let figures = || figures.iter().filter(|figure| figure.hero == hero);
+    let any = |is: fn(&plot::Point) -> bool| figures().flat_map(|figure| &figure.points).any(is);
+    if figures().next().is_none() {
+        return Vec::new();
+    }
     let mut sentences = vec!["Each point is a codec."];
     if any(|point| point.spread.seeds > 1) {
         sentences.push("Where it has several seeds, the point is their mean.");
-        sentences.push("A bar with ends spans the least to the greatest seed; it is not a confidence interval.");
     }
-    if any(|point| point.spread.tie_min < point.spread.tie_max) {
-        sentences.push("A pale bar spans what the order of tied documents leaves open.");
+    if hero {
+        sentences.extend(hero_legend(any));
+    } else {
+        if any(|point| point.spread.seeds > 1) {
+            sentences.push("A bar with ends spans the least to the greatest seed; it is not a confidence interval.");
+        }
+        if any(|point| point.spread.tie_min < point.spread.tie_max) {
+            sentences.push("A pale bar spans what the order of tied documents leaves open.");
+        }
     }
     if any(|point| point.codec == Codec::Float32) {
         sentences.push("The dashed line is float32.");
     }
     sentences.push("All plots of a measure have the same vertical axis.");
+    sentences
+}
+
+fn hero_legend(any: impl Fn(fn(&plot::Point) -> bool) -> bool) -> Vec<&'static str> {
+    let mut sentences = Vec::new();
+    if any(|point| point.interval.is_some()) {
+        sentences.push("A bar with ends is the interval of the mean over queries; two bars that overlap may still belong to codecs that differ: see the paired differences below.");
+    }
+    if any(|point| !point.seeds.is_empty()) {
+        sentences.push("A dot is one seed.");
+    }
+    sentences.push(
+        "The staircase is the Pareto front of the means: no other codec has at most the bytes and at least the value; what is not on it is pale.",
+    );
+    sentences.push("Codecs of the same bytes are set side by side.");
     sentences
 }
 
@@ -166,7 +243,9 @@ fn plots(figures: &[Figure<'_>]) -> Result<Vec<PlotGroup>, ReportError> {
         if groups.last().is_none_or(|group| group.measure != measure) {
             groups.push(PlotGroup { measure, figures: Vec::new() });
         }
-        let view = FigureView { title: figure.title(), svg: inline(&plot::svg(figure)?) };
+        let front = figure.hero.then(|| failures::front(figure));
+        let (title, file) = (figure.title(), figure.file_name());
+        let view = FigureView { title, file, front, svg: inline(&plot::svg(figure)?) };
         groups.last_mut().expect("a group was pushed if there was none").figures.push(view);
     }
     Ok(groups)
@@ -179,29 +258,44 @@ fn inline(svg: &str) -> String {
         .replace("\"#000000\"", "\"currentColor\"")
 }
 
-fn panel_view(panel: &Panel<'_>, table: &Table, with_rows: bool) -> PanelView {
+fn panel_view(panel: &Panel<'_>, table: &Table, (answers, with_rows): (&Answers, bool)) -> PanelView {
+    let of_answers = answers.panel(panel.model, panel.dataset);
     let queries = panel.lines.iter().flat_map(|line| line.spreads.iter().flatten()).map(|spread| spread.queries).max();
     let of_panel = |row: &&Row| row.cell.model() == panel.model && row.cell.dataset() == panel.dataset;
+    let (documents, queries) = (grouped(panel.documents), grouped(queries.unwrap_or(0)));
+    let size = match table.rows.iter().find(of_panel).map(|row| row.measured.measure.task()) {
+        Some(Task::Similarity) => {
+            format!("{queries} pairs of sentences: each of the {documents} is stored once and asks once")
+        }
+        Some(Task::Retrieval) | None => format!("{documents} documents, {queries} queries"),
+    };
     let shown = if with_rows { table.rows.as_slice() } else { &[] };
     let rows = shown.iter().filter(of_panel).map(|row| {
         let measured = &row.measured;
         let seed = row.codec.seed().map(|seed| seed.to_string()).unwrap_or_default();
         let trec_eval = measured.value_trec_eval.map(value).unwrap_or_default();
         let [main, min, max] = [measured.value, measured.value_min, measured.value_max].map(value);
-        vec![row.codec.name(), seed, measured.measure.to_string(), main, min, max, trec_eval]
+        let rescored = row.rescore.map(|rescore| format!(", then {rescore}")).unwrap_or_default();
+        vec![format!("{}{rescored}", row.codec), seed, measured.measure.to_string(), main, min, max, trec_eval]
     });
     PanelView {
         model: panel.model.to_owned(),
         dataset: panel.dataset.to_owned(),
         dim: panel.dim,
-        documents: grouped(panel.documents),
-        queries: grouped(queries.unwrap_or(0)),
-        lines: panel.lines.iter().map(|line| line_view(line, panel)).collect(),
+        size,
+        lines: panel.lines.iter().map(|line| line_view(line, panel, (of_answers, &table.measures))).collect(),
+        deviations: answers.hero.and_then(|hero| failures::deviations(of_answers?, hero)),
         rows: rows.collect(),
     }
 }
 
-fn line_view(line: &Line, panel: &Panel<'_>) -> LineView {
+fn line_view(line: &Line, panel: &Panel<'_>, (answers, measures): (Option<&PanelAnswers>, &[Measure])) -> LineView {
+    let interval = |measure: &Measure| {
+        let answer = answers?.line(&line.codec.name())?.answers.get(measure)?;
+        Some(answer.interval)
+    };
+    let values = line.spreads.iter().zip(measures);
+    let values = values.map(|(spread, measure)| spread.as_ref().map(|spread| value_view(spread, interval(measure))));
     let share = shared_bytes_per_vector(line.footprint, panel.documents).filter(|share| *share > 0.0);
     let seeds = line.spreads.iter().flatten().map(|spread| spread.seeds).max().unwrap_or(0);
     LineView {
@@ -211,16 +305,17 @@ fn line_view(line: &Line, panel: &Panel<'_>) -> LineView {
         shared: grouped(line.footprint.shared_bytes),
         shared_per_vector: share.map(|share| if share < 0.01 { "<0.01".to_owned() } else { ratio(share) }),
         seeds: line.codec.seed().map(|_| seeds.to_string()).unwrap_or_default(),
-        values: line.spreads.iter().map(|spread| spread.as_ref().map(value_view)).collect(),
+        values: values.collect(),
     }
 }
 
-fn value_view(spread: &Spread) -> ValueView {
+fn value_view(spread: &Spread, interval: Option<[f64; 2]>) -> ValueView {
     let range = (spread.seeds > 1).then(|| format!("{}–{}", value(spread.least), value(spread.greatest)));
     let seeds = if range.is_some() { format!("least–greatest of {} seeds; ", spread.seeds) } else { String::new() };
     let trec_eval = spread.trec_eval.map(|trec_eval| format!("; trec_eval {}", value(trec_eval))).unwrap_or_default();
     ValueView {
         mean: value(spread.mean),
+        interval: interval.map(|[low, high]| format!("{}–{}", value(low), value(high))),
         range,
         title: format!("{seeds}orders of ties: {} to {}{trec_eval}", value(spread.tie_min), value(spread.tie_max)),
     }
@@ -234,11 +329,6 @@ fn missing_view(missing: failure::Missing) -> MissingView {
 
 /// Version, CPU, host and number of jobs of whoever made the outcomes of this plan.
 fn makers(report: &Report<'_>) -> Vec<Vec<String>> {
-    let mut makers: BTreeMap<[&str; 3], u64> = BTreeMap::new();
-    for outcome in report.plan.jobs.iter().filter_map(|job| report.outcomes.get(&job.key)) {
-        let maker = &outcome.provenance;
-        *makers.entry([&maker.version, &maker.cpu, &maker.host]).or_default() += 1;
-    }
-    let row = |(maker, jobs): ([&str; 3], u64)| maker.into_iter().map(str::to_owned).chain([grouped(jobs)]).collect();
-    makers.into_iter().map(row).collect()
+    let row = |maker: Maker| vec![maker.version, maker.cpu, maker.host, grouped(maker.jobs)];
+    crate::makers(report.plan, report.outcomes).into_iter().map(row).collect()
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use bitsweep_proto::codec::{Centre, Rotation, Scoring, Sign};
-use bitsweep_proto::lock::{LockedDataset, LockedFile, LockedModel, ModelFacts};
+use bitsweep_proto::lock::{LockedDataset, LockedFile, LockedModel, LockedSimilarity, ModelFacts};
 use bitsweep_proto::{Codec, Plan, Profile, manifest};
 use serde::Serialize;
 
@@ -30,6 +30,9 @@ pub(super) fn models(plan: &Plan) -> Vec<Vec<String>> {
         let own = &model.facts;
         let set = manifest.as_ref().and_then(|manifest| manifest.models.get(name));
         let used = set.map_or_else(|| own.clone(), |set| set.effective(own));
+        // What stands before the sentences of pairs, where there are pairs and it is something.
+        let pairs = set.map(|set| set.symmetric_prefix_of(own)).filter(|_| !plan.lock.similarity.is_empty());
+        let pairs = pairs.filter(|prefix| !prefix.is_empty()).map(|prefix| format!("; pairs {prefix:?}"));
         let revision = model.revision.as_ref().map(|revision| format!(" ({revision})")).unwrap_or_default();
         vec![
             name.clone(),
@@ -37,7 +40,7 @@ pub(super) fn models(plan: &Plan) -> Vec<Vec<String>> {
             own.dim.to_string(),
             setting(own.max_tokens, used.max_tokens),
             setting(pooling(own), pooling(&used)),
-            setting(prefixes(own), prefixes(&used)),
+            setting(prefixes(own), prefixes(&used)) + &pairs.unwrap_or_default(),
         ]
     };
     plan.lock.models.iter().map(of).collect()
@@ -59,20 +62,25 @@ fn prefixes(facts: &ModelFacts) -> String {
     if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
 }
 
-/// Name, source, split, documents, queries and judgements of each dataset.
+/// Name, source, split, documents, queries and judgements of each dataset. Each sentence of a pair is stored once and asks once.
 pub(super) fn datasets(plan: &Plan) -> Vec<Vec<String>> {
     let of = |(name, dataset): (&String, &LockedDataset)| {
         let counts = &dataset.counts;
         let [documents, queries, judgements] = [counts.documents, counts.queries, counts.judgements].map(grouped);
         vec![name.clone(), dataset.source.clone(), dataset.split.clone(), documents, queries, judgements]
     };
-    plan.lock.datasets.iter().map(of).collect()
+    let of_pairs = |(name, dataset): (&String, &LockedSimilarity)| {
+        let [stored, pairs, fit] = [dataset.stored(), dataset.counts.pairs, dataset.counts.fit].map(grouped);
+        let split = format!("{}; codecs are fitted on {fit} sentences of {}", dataset.split, dataset.fit);
+        vec![name.clone(), dataset.source.clone(), split, stored, format!("{pairs} pairs"), pairs]
+    };
+    plan.lock.datasets.iter().map(of).chain(plan.lock.similarity.iter().map(of_pairs)).collect()
 }
 
 /// Codecs of the plan in order, each with the seeds that its cells have on one model and dataset.
 pub(super) fn codecs(plan: &Plan) -> Vec<String> {
     let mut order: Vec<String> = Vec::new();
-    let mut seeds: BTreeMap<String, BTreeMap<(&str, &str), usize>> = BTreeMap::new();
+    let mut seeds: BTreeMap<String, BTreeMap<(&str, &str), BTreeSet<u32>>> = BTreeMap::new();
     for cell in plan.cells.iter().map(|planned| &planned.cell) {
         let Ok(codec) = cell.codec() else { continue };
         let name = codec.name();
@@ -80,12 +88,12 @@ pub(super) fn codecs(plan: &Plan) -> Vec<String> {
             order.push(name.clone());
         }
         let of_codec = seeds.entry(name).or_default();
-        if codec.seed().is_some() {
-            *of_codec.entry((cell.model(), cell.dataset())).or_default() += 1;
+        if let Some(seed) = codec.seed() {
+            of_codec.entry((cell.model(), cell.dataset())).or_default().insert(seed);
         }
     }
     let text = |name: String| {
-        let counts: BTreeSet<usize> = seeds[&name].values().copied().collect();
+        let counts: BTreeSet<usize> = seeds[&name].values().map(BTreeSet::len).collect();
         match (counts.first(), counts.last()) {
             (Some(1), Some(1)) => format!("{name} (1 seed)"),
             (Some(least), Some(greatest)) if least == greatest => format!("{name} ({least} seeds)"),
@@ -107,10 +115,9 @@ pub(super) fn files(plan: &Plan) -> Vec<Vec<String>> {
     for (name, model) in &plan.lock.models {
         rows.extend(model.files.iter().map(|file| row(name, "source", file)));
     }
-    for (name, dataset) in &plan.lock.datasets {
-        rows.extend(dataset.files.iter().map(|file| row(name, "source", file)));
-        let canonical = [&dataset.corpus, &dataset.document_ids, &dataset.queries, &dataset.qrels];
-        rows.extend(canonical.into_iter().map(|file| row(name, "canonical form", file)));
+    for (name, files) in plan.lock.dataset_files() {
+        rows.extend(files.source.iter().map(|file| row(name, "source", file)));
+        rows.extend(files.canonical.into_iter().map(|file| row(name, "canonical form", file)));
     }
     rows
 }
@@ -149,6 +156,27 @@ fn definition(codec: Codec) -> Vec<String> {
         Codec::Float32 => ["float32", "the vector", "float32", "inner product, exhaustive", "nothing"],
         Codec::Int8 => ["int8", "8 bits a dimension (Faiss SQ8)", "float32", decoded, "ranges: the corpus"],
         Codec::Int4 => ["int4", "4 bits a dimension (Faiss SQ4)", "float32", decoded, "ranges: the corpus"],
+        Codec::Int2 => [
+            "int2",
+            "2 bits a dimension: the quarter of the corpus that a value is in",
+            "float32",
+            "inner product with the means of the quarters",
+            "quartiles and means: the corpus",
+        ],
+        Codec::Hnsw(_) => [
+            "hnsw",
+            "the vector, and links to others in a graph (Faiss HNSW)",
+            "float32",
+            "inner product with the documents that a walk through the graph meets; at most ef_search are returned",
+            "links: the corpus, once, from Faiss's fixed seed",
+        ],
+        Codec::Ivfpq(_) => [
+            "ivfpq",
+            "a list, and pq of the difference from its centroid (Faiss IVFPQ)",
+            "float32",
+            "inner product with the decoded vector, in the nprobe nearest lists",
+            "centroids of lists and parts: the corpus, once, from Faiss's fixed seed",
+        ],
         Codec::Pq { .. } => [
             "pq",
             "one of 256 centroids a sub-space, a byte each (Faiss PQ)",

@@ -1,10 +1,15 @@
 //! Plots: quality against bytes per vector, one for each model, dataset and measure.
 //!
 //! The horizontal axis is logarithmic: bytes per vector below, compression over float32 above. Points are means over
-//! the seeds of a codec, with a bar from the least to the greatest seed; a pale bar shows what tied documents leave
-//! open (mean over the seeds of the least and the greatest value under some order of ties). float32 is a dashed line.
-//! All plots of a measure share one vertical axis from 0. Text is at least 12 pt high. The same table gives the same bytes.
+//! the seeds of a codec. float32 is a dashed line. All plots of a measure share one vertical axis from 0. Text is at least 12 pt
+//! high. The same table and answers give the same bytes.
+//!
+//! The first measure ([`Answers::hero`]) has the hero figures: intervals over queries as bars, single seeds as dots, the Pareto
+//! front as a staircase, and what is not on it pale. In the plots of the other measures a bar goes from the least to the greatest
+//! seed, and a pale bar shows what tied documents leave open (mean over the seeds of the least and the greatest value under some
+//! order of ties).
 
+mod hero;
 mod png;
 mod scale;
 mod svg;
@@ -14,7 +19,9 @@ use bitsweep_proto::Measure;
 pub use self::png::png;
 pub use self::svg::svg;
 
-use crate::summary::{Panel, Spread};
+use crate::answers::Answers;
+use crate::pareto;
+use crate::summary::{Line, Panel, Spread};
 use crate::table::Table;
 
 /// One plot's data.
@@ -30,12 +37,14 @@ pub struct Figure<'a> {
     pub greatest: f64,
     /// Bytes of one float32 vector.
     pub float32_bytes: u64,
+    /// Whether intervals and the Pareto front are drawn.
+    pub hero: bool,
     /// The codecs.
     pub points: Vec<Point>,
 }
 
 /// One codec in a plot.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Point {
     /// The codec, with the first of its seeds.
     pub codec: bitsweep_proto::Codec,
@@ -43,34 +52,72 @@ pub struct Point {
     pub bytes_per_vector: u64,
     /// Values over its seeds.
     pub spread: Spread,
+    /// The interval of its mean over queries, where its values by query are known.
+    pub interval: Option<[f64; 2]>,
+    /// The mean of each seed, where they are known and several.
+    pub seeds: Vec<f64>,
+    /// Whether another codec of the figure has at most its bytes and at least its mean, one of the two strictly.
+    pub dominated: bool,
 }
 
 impl<'a> Figure<'a> {
-    /// All plots of a table: nDCG@10 first, then the other measures in the table's order; inside a measure the panels
-    /// in the table's order. A panel without values of a measure has no plot of it.
-    pub fn all(table: &'a Table) -> Vec<Self> {
+    /// All plots of a table: the hero measure first (without one nDCG@10), then the other measures in the table's order; inside a
+    /// measure the panels in the table's order. A panel without values of a measure has no plot of it.
+    pub fn all(table: &'a Table, answers: &Answers) -> Vec<Self> {
         let panels = Panel::all(table);
+        let first = answers.hero.unwrap_or(Measure::Ndcg { k: 10 });
         let mut order: Vec<usize> = (0..table.measures.len()).collect();
-        order.sort_by_key(|at| table.measures[*at] != Measure::Ndcg { k: 10 });
-        order.into_iter().flat_map(|at| Self::of_measure(&panels, table.measures[at], at)).collect()
+        order.sort_by_key(|at| table.measures[*at] != first);
+        order.into_iter().flat_map(|at| Self::of_measure((&panels, answers), table.measures[at], at)).collect()
     }
 
     /// The plots of the measure at `at`, with what they share.
-    fn of_measure(panels: &[Panel<'a>], measure: Measure, at: usize) -> Vec<Self> {
-        let mut figures: Vec<Self> = panels.iter().map(|panel| Self::of(panel, measure, at)).collect();
+    fn of_measure((panels, answers): (&[Panel<'a>], &Answers), measure: Measure, at: usize) -> Vec<Self> {
+        let mut figures: Vec<Self> = panels.iter().map(|panel| Self::of((panel, answers), measure, at)).collect();
         figures.retain(|figure| !figure.points.is_empty());
-        let spreads = figures.iter().flat_map(|figure| &figure.points).map(|point| point.spread);
-        let greatest = spreads.map(|spread| spread.greatest.max(spread.tie_max)).fold(0.0, f64::max);
+        let hero = figures.iter().any(|figure| figure.hero);
+        let greatest = |point: &Point| {
+            let interval = point.interval.map_or(0.0, |[_, high]| high);
+            point.spread.greatest.max(if hero { interval } else { point.spread.tie_max })
+        };
+        let greatest = figures.iter().flat_map(|figure| &figure.points).map(greatest).fold(0.0, f64::max);
         figures.into_iter().map(|figure| Self { greatest, ..figure }).collect()
     }
 
-    fn of(panel: &Panel<'a>, measure: Measure, at: usize) -> Self {
-        let points = panel.lines.iter().filter_map(|line| {
-            let bytes_per_vector = line.footprint.bytes_per_vector;
-            line.spreads[at].map(|spread| Point { codec: line.codec, bytes_per_vector, spread })
-        });
+    fn of((panel, answers): (&Panel<'a>, &Answers), measure: Measure, at: usize) -> Self {
+        let of_panel = answers.panel(panel.model, panel.dataset);
+        let point = |line: &Line| {
+            let spread = line.spreads[at]?;
+            let answer = of_panel.and_then(|panel| panel.line(&line.codec.name())?.answers.get(&measure));
+            let seeds = answer.map(|answer| answer.seeds.clone()).filter(|seeds| seeds.len() > 1).unwrap_or_default();
+            Some(Point {
+                codec: line.codec,
+                bytes_per_vector: line.footprint.bytes_per_vector,
+                spread,
+                interval: answer.map(|answer| answer.interval),
+                seeds,
+                dominated: false,
+            })
+        };
+        let mut points: Vec<Point> = panel.lines.iter().filter_map(point).collect();
+        let places: Vec<(u64, f64)> = points.iter().map(|point| (point.bytes_per_vector, point.spread.mean)).collect();
+        for (point, on_front) in points.iter_mut().zip(pareto::front(&places)) {
+            point.dominated = !on_front;
+        }
         let (model, dataset, float32_bytes) = (panel.model, panel.dataset, panel.float32_bytes());
-        Self { model, dataset, measure, greatest: 0.0, float32_bytes, points: points.collect() }
+        Self { model, dataset, measure, greatest: 0.0, float32_bytes, hero: answers.hero == Some(measure), points }
+    }
+
+    /// The points on the Pareto front, smallest first.
+    pub fn front(&self) -> Vec<&Point> {
+        let mut front: Vec<&Point> = self.points.iter().filter(|point| !point.dominated).collect();
+        front.sort_by_key(|point| point.bytes_per_vector);
+        front
+    }
+
+    /// The name of its file, without an ending.
+    pub fn file_name(&self) -> String {
+        format!("{}-{}-{}", self.model, self.dataset, self.measure.to_string().replace('@', "-at-"))
     }
 
     /// What the plot shows, in a line: its title and the text for those who cannot see it.

@@ -7,7 +7,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::scale::{Bytes, Quality};
-use super::{Figure, Point};
+use super::{Figure, Point, hero};
 use crate::ReportError;
 use crate::number::ratio;
 use crate::style::{Line, Look, Marker, Series};
@@ -28,12 +28,12 @@ const LONGEST_NAME: usize = 32;
 const GRID: RGBAColor = RGBAColor(128, 128, 128, 0.35);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
-type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+pub(super) type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
+pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// An axis with the ticks that we want, where plotters would choose its own.
 #[derive(Clone)]
-struct Axis {
+pub(super) struct Axis {
     ends: Range<f64>,
     ticks: Vec<f64>,
 }
@@ -90,8 +90,12 @@ fn draw(figure: &Figure<'_>, legend: &Legend, area: &Area<'_>) -> Drawn {
         .build_cartesian_2d(x, y)?;
     axes(&mut chart, figure, quality)?;
     compression(&chart, area, &bytes, figure.float32_bytes)?;
-    for series in legend.0.iter().flatten() {
-        draw_series(&mut chart, figure, *series, (bytes.from, bytes.to))?;
+    let series: Vec<Series> = legend.0.iter().flatten().filter_map(|entry| entry.series()).collect();
+    if figure.hero {
+        return hero::draw(&mut chart, figure, &series, (bytes.from, bytes.to));
+    }
+    for series in series {
+        draw_series(&mut chart, figure, series, (bytes.from, bytes.to))?;
     }
     Ok(())
 }
@@ -127,7 +131,7 @@ fn compression(chart: &Chart<'_, '_>, area: &Area<'_>, bytes: &Bytes, float32_by
 }
 
 /// The points of one series, lightest first.
-fn of<'a>(figure: &'a Figure<'_>, series: Series) -> impl Iterator<Item = &'a Point> {
+pub(super) fn of<'a>(figure: &'a Figure<'_>, series: Series) -> impl Iterator<Item = &'a Point> {
     let mut points: Vec<&Point> = figure.points.iter().filter(|point| Series::of(point.codec) == series).collect();
     points.sort_by_key(|point| point.bytes_per_vector);
     points.into_iter()
@@ -159,23 +163,32 @@ fn draw_series(chart: &mut Chart<'_, '_>, figure: &Figure<'_>, series: Series, e
         vec![of(figure, series).map(|point| at(point, point.spread.mean)).collect()]
     };
     for line in lines {
-        match look.line {
-            Line::Solid => {
-                chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?;
-            }
-            Line::Dashed(on, off) => {
-                chart.draw_series(DashedLineSeries::new(line, on, off, color.stroke_width(2)))?;
-            }
-        }
+        polyline(chart, line, (look.line, color.stroke_width(2)))?;
     }
     for point in of(figure, series) {
-        let here = EmptyElement::at(at(point, point.spread.mean));
-        let corners = outline(look.marker, (0, 0));
-        chart.draw_series(std::iter::once(here + Polygon::new(corners.clone(), fill(look))))?;
-        let closed: Vec<(i32, i32)> = corners.iter().chain(&corners[..1]).copied().collect();
-        let here = EmptyElement::at(at(point, point.spread.mean));
-        chart.draw_series(std::iter::once(here + PathElement::new(closed, color.stroke_width(2))))?;
+        marker(chart, at(point, point.spread.mean), (look, 1.0))?;
     }
+    Ok(())
+}
+
+/// A line through points, solid or dashed.
+pub(super) fn polyline(chart: &mut Chart<'_, '_>, line: Vec<(f64, f64)>, (form, style): (Line, ShapeStyle)) -> Drawn {
+    match form {
+        Line::None => {}
+        Line::Solid => drop(chart.draw_series(LineSeries::new(line, style))?),
+        Line::Dashed(on, off) => drop(chart.draw_series(DashedLineSeries::new(line, on, off, style))?),
+    }
+    Ok(())
+}
+
+/// A marker at a place, as opaque as `strength` says (1: wholly).
+pub(super) fn marker(chart: &mut Chart<'_, '_>, place: (f64, f64), (look, strength): (Look, f64)) -> Drawn {
+    let corners = outline(look.marker, (0, 0));
+    let closed: Vec<(i32, i32)> = corners.iter().chain(&corners[..1]).copied().collect();
+    let filled = if look.hollow { WHITE.filled() } else { look.color.mix(strength).filled() };
+    chart.draw_series(std::iter::once(EmptyElement::at(place) + Polygon::new(corners, filled)))?;
+    let edge = look.color.mix(strength).stroke_width(2);
+    chart.draw_series(std::iter::once(EmptyElement::at(place) + PathElement::new(closed, edge)))?;
     Ok(())
 }
 
@@ -184,22 +197,80 @@ fn fill(look: Look) -> ShapeStyle {
     if look.hollow { WHITE.filled() } else { look.color.filled() }
 }
 
-/// The legend: under the title a marker and a name for each series, in as many lines as they need.
-struct Legend(Vec<Vec<Series>>);
+/// One sign of the legend.
+#[derive(Clone, Copy)]
+enum Entry {
+    /// Codecs.
+    Of(Series),
+    /// The staircase.
+    Front,
+}
+
+impl Entry {
+    fn series(self) -> Option<Series> {
+        match self {
+            Self::Of(series) => Some(series),
+            Self::Front => None,
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Of(series) => series.to_string(),
+            Self::Front => "Pareto front".to_owned(),
+        }
+    }
+
+    fn width(self) -> i32 {
+        60 + 12 * self.name().len() as i32
+    }
+
+    fn draw(self, area: &Area<'_>, (x, y): (i32, i32)) -> Drawn {
+        match self {
+            Self::Of(series) => Self::draw_look(area, series.look(), (x, y))?,
+            Self::Front => {
+                let stairs = [(x, y + 6), (x + 17, y + 6), (x + 17, y - 6), (x + 34, y - 6)];
+                area.draw(&PathElement::new(stairs, hero::front_style()))?;
+            }
+        }
+        let style = text_style(TEXT).pos(Pos::new(HPos::Left, VPos::Center));
+        area.draw(&Text::new(self.name(), (x + 42, y), style))
+    }
+
+    /// A piece of the line with the marker on it.
+    fn draw_look(area: &Area<'_>, look: Look, (x, y): (i32, i32)) -> Drawn {
+        let (on, off) = match look.line {
+            Line::None => (0, 34),
+            Line::Solid => (34, 0),
+            Line::Dashed(on, off) => (on as i32, off as i32),
+        };
+        for dash in (0..34).step_by((on + off) as usize).filter(|_| on > 0) {
+            let end = (dash + on).min(34);
+            area.draw(&PathElement::new([(x + dash, y), (x + end, y)], look.color.stroke_width(2)))?;
+        }
+        let corners = outline(look.marker, (x + 17, y));
+        area.draw(&Polygon::new(corners.clone(), fill(look)))?;
+        let closed: Vec<(i32, i32)> = corners.iter().chain(&corners[..1]).copied().collect();
+        area.draw(&PathElement::new(closed, look.color.stroke_width(2)))
+    }
+}
+
+/// The legend: under the title a sign and a name for each series, in as many lines as they need.
+struct Legend(Vec<Vec<Entry>>);
 
 impl Legend {
     fn of(figure: &Figure<'_>) -> Self {
         let mut all: Vec<Series> = figure.points.iter().map(|point| Series::of(point.codec)).collect();
         all.sort();
         all.dedup();
-        let mut lines: Vec<Vec<Series>> = Vec::new();
+        let mut lines: Vec<Vec<Entry>> = Vec::new();
         let mut used = 0;
-        for series in all {
-            let width = Self::width(series);
+        for entry in all.into_iter().map(Entry::Of).chain(figure.hero.then_some(Entry::Front)) {
+            let width = entry.width();
             match lines.last_mut() {
-                Some(line) if used + width <= SIZE.0 as i32 - 20 => line.push(series),
+                Some(line) if used + width <= SIZE.0 as i32 - 20 => line.push(entry),
                 _ => {
-                    lines.push(vec![series]);
+                    lines.push(vec![entry]);
                     used = 0;
                 }
             }
@@ -208,37 +279,15 @@ impl Legend {
         Self(lines)
     }
 
-    fn width(series: Series) -> i32 {
-        60 + 12 * series.to_string().len() as i32
-    }
-
     fn draw(&self, area: &Area<'_>) -> Drawn {
         for (line, y) in self.0.iter().zip((50..).step_by(LEGEND_LINE as usize)) {
-            let mut x = (SIZE.0 as i32 - line.iter().map(|series| Self::width(*series)).sum::<i32>()) / 2;
-            for series in line {
-                Self::entry(area, *series, (x, y))?;
-                x += Self::width(*series);
+            let mut x = (SIZE.0 as i32 - line.iter().map(|entry| entry.width()).sum::<i32>()) / 2;
+            for entry in line {
+                entry.draw(area, (x, y))?;
+                x += entry.width();
             }
         }
         Ok(())
-    }
-
-    fn entry(area: &Area<'_>, series: Series, (x, y): (i32, i32)) -> Drawn {
-        let look = series.look();
-        let (on, off) = match look.line {
-            Line::Solid => (34, 0),
-            Line::Dashed(on, off) => (on as i32, off as i32),
-        };
-        for dash in (0..34).step_by((on + off) as usize) {
-            let end = (dash + on).min(34);
-            area.draw(&PathElement::new([(x + dash, y), (x + end, y)], look.color.stroke_width(2)))?;
-        }
-        let corners = outline(look.marker, (x + 17, y));
-        area.draw(&Polygon::new(corners.clone(), fill(look)))?;
-        let closed: Vec<(i32, i32)> = corners.iter().chain(&corners[..1]).copied().collect();
-        area.draw(&PathElement::new(closed, look.color.stroke_width(2)))?;
-        let style = text_style(TEXT).pos(Pos::new(HPos::Left, VPos::Center));
-        area.draw(&Text::new(series.to_string(), (x + 42, y), style))
     }
 }
 

@@ -4,6 +4,7 @@ use bitsweep_proto::cell::Cell;
 use bitsweep_proto::{Codec, Measure};
 use bitsweep_report::ReportError;
 use bitsweep_report::compare::{Measured, Pair, PerQuery, Selector, Settings, Verdict, compare, pairs};
+use bitsweep_report::per_query::Bounds;
 
 const NDCG: Measure = Measure::Ndcg { k: 10 };
 
@@ -38,6 +39,8 @@ fn values_are_read_as_they_were_written() {
     let read = PerQuery::read(&file(&[0.25, 1.0])).unwrap();
     assert_eq!(read.queries, ["q0", "q1"]);
     assert_eq!(read.values[&NDCG], [0.25, 1.0]);
+    assert_eq!(read.bounds[&NDCG][1], Bounds { min: 0.0, max: 1.0, trec_eval: None });
+    assert_eq!(read.open(NDCG), 2, "their least and greatest value differ");
     assert_eq!(PerQuery::read("").unwrap(), PerQuery::default());
     assert!(PerQuery::read("{\"query\":1}").is_err());
     let other = file(&[0.5]) + &file(&[0.5]).replace("nDCG@10", "MRR");

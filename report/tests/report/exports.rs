@@ -74,7 +74,7 @@ fn parquet_reads_back() {
         assert_eq!(columns[4], (&"seed".to_owned(), &seed));
         let trec_eval = expected.measured.value_trec_eval.map_or(Field::Null, Field::Double);
         assert_eq!(columns[11], (&"value_trec_eval".to_owned(), &trec_eval));
-        let shared = expected.codec.footprint(expected.dim).shared_bytes as f64 / 4096.0;
+        let shared = expected.codec.footprint(expected.dim, expected.documents).shared_bytes as f64 / 4096.0;
         assert_eq!(columns[15], (&"shared_bytes_per_vector".to_owned(), &Field::Double(shared)));
     }
 }

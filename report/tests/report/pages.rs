@@ -4,15 +4,23 @@ use std::path::Path;
 
 use crate::synthetic::{self, Sweep};
 use bitsweep_proto::{Cell, Codec, Digest};
-use bitsweep_report::{Table, html, plot};
+use bitsweep_report::{Answers, ReportError, Table, html, plot};
 
 fn page(sweep: &Sweep) -> String {
-    let Sweep { plan, outcomes, failed } = sweep;
-    html::render(&html::Report { plan, outcomes, failed, command: "bitsweep report sweep.yaml --out report.html" })
-        .unwrap()
+    rendered(sweep, (&sweep.answers(), &html::Texts::new()), html::render)
 }
 
-fn keep(name: &str, bytes: impl AsRef<[u8]>) {
+pub(crate) fn rendered(
+    sweep: &Sweep,
+    (answers, texts): (&Answers, &html::Texts),
+    render: impl Fn(&html::Report<'_>) -> Result<String, ReportError>,
+) -> String {
+    let Sweep { plan, outcomes, failed, .. } = sweep;
+    let (command, plots) = ("bitsweep report sweep.yaml --out report.html", "report.plots");
+    render(&html::Report { plan, outcomes, answers, texts, failed, command, plots }).unwrap()
+}
+
+pub(crate) fn keep(name: &str, bytes: impl AsRef<[u8]>) {
     std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name), bytes).unwrap();
 }
 
@@ -20,8 +28,9 @@ fn keep(name: &str, bytes: impl AsRef<[u8]>) {
 fn a_plot_shows_every_family_by_colour_and_marker() {
     let sweep = synthetic::scifact();
     let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
-    let figures = plot::Figure::all(&table);
+    let figures = plot::Figure::all(&table, &Answers::default());
     assert_eq!(figures.len(), 4 * 4);
+    assert!(figures.iter().all(|figure| !figure.hero), "without values by query all plots are plain");
     assert_eq!(figures[0].title(), "all-MiniLM-L6-v2 on scifact: nDCG@10 by bytes per vector");
     let svg = plot::svg(&figures[0]).unwrap();
     for part in
@@ -49,7 +58,7 @@ fn a_plot_shows_every_family_by_colour_and_marker() {
 fn a_picture_has_300_pixels_an_inch() {
     let sweep = synthetic::scifact();
     let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
-    let bytes = plot::png(&plot::svg(&plot::Figure::all(&table)[0]).unwrap()).unwrap();
+    let bytes = plot::png(&plot::svg(&plot::Figure::all(&table, &Answers::default())[0]).unwrap()).unwrap();
     let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
     let info = reader.info();
     assert_eq!((info.width, info.height), (2250, 1563));
@@ -67,7 +76,7 @@ fn one_point_and_no_point_are_plots() {
     assert!(page(&sweep).contains("No cell has results yet."));
     sweep.done(("m", "d", Codec::Pq { bytes: 8 }), &[0.0], 0.0);
     let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
-    let svg = plot::svg(&plot::Figure::all(&table)[0]).unwrap();
+    let svg = plot::svg(&plot::Figure::all(&table, &Answers::default())[0]).unwrap();
     assert!(!svg.contains("NaN") && !svg.contains("float32<"));
     plot::png(&svg).unwrap();
 }
@@ -94,7 +103,7 @@ fn the_page_says_what_was_run_and_found() {
         "5,183",
         "<td class=\"n\">196,608<small>37.9 per vector</small></td>",
         "<td class=\"n\">192×</td>",
-        "0.2400<small>0.2280–0.2520</small>",
+        "</small><small>seeds 0.2280–0.2520</small>",
         "title=\"least–greatest of 3 seeds; orders of ties: 0.1931 to 0.2869; trec_eval 0.2283\"",
         "12 judgements name 3 documents that the corpus lacks",
         "Failed: compress: 12 points cannot train 256 centroids; use fewer bytes",
@@ -106,6 +115,8 @@ fn the_page_says_what_was_run_and_found() {
         "bitsweep report sweep.yaml --out report.html",
         "The dashed line is float32.",
         "it is not a confidence interval",
+        "In the plots of the other measures: Each point is a codec.",
+        "10,000 resamples, seed\n0 of the manifest",
         "384 dimensions, 5,183 documents, 300 queries",
         "<td>source</td><td>corpus.jsonl.gz</td>",
         "<td>canonical form</td><td>document_ids.jsonl</td>",
@@ -156,7 +167,7 @@ fn plots_of_a_measure_share_an_axis_and_the_legend_names_what_is_drawn() {
     sweep.done(("n", "d", Codec::Int8), &[0.62], 0.05);
     let svgs = |sweep: &Sweep| -> Vec<String> {
         let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
-        plot::Figure::all(&table).iter().map(|figure| plot::svg(figure).unwrap()).collect()
+        plot::Figure::all(&table, &Answers::default()).iter().map(|figure| plot::svg(figure).unwrap()).collect()
     };
     let labels = |svg: &String| -> Vec<String> {
         let texts = svg.lines().filter(|line| line.trim().parse::<f64>().is_ok_and(|value| value <= 1.0));
@@ -165,10 +176,11 @@ fn plots_of_a_measure_share_an_axis_and_the_legend_names_what_is_drawn() {
     let shared = svgs(&sweep);
     assert_eq!(labels(&shared[0]), labels(&shared[1]));
     assert_eq!(labels(&shared[0]).len(), 8, "0.0 to 0.7");
-    assert!(!page(&sweep).contains("dashed") && !page(&sweep).contains("A bar with ends"));
+    assert!(!page(&sweep).contains("dashed") && page(&sweep).contains("A bar with ends is the interval"));
     sweep.outcomes.clear();
+    sweep.per_query.clear();
     sweep.done(("m", "d", Codec::Float32), &[0.2], 0.0);
-    assert!(page(&sweep).contains("dashed") && !page(&sweep).contains("pale"));
+    assert!(page(&sweep).contains("dashed") && !page(&sweep).contains("A pale bar"));
     let exact = &svgs(&sweep)[0];
     assert!(exact.contains("1024\n") && exact.contains("2048\n"), "ticks on both sides of 1536");
 }
@@ -196,5 +208,5 @@ fn hostile_names_stay_text() {
     assert!(!page.contains("<script") && page.contains("&lt;script&gt;") && page.contains("{{ 7 * 7 }}"));
     assert_eq!(page.matches("</svg>").count(), 1);
     let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
-    plot::png(&plot::svg(&plot::Figure::all(&table)[0]).unwrap()).unwrap();
+    plot::png(&plot::svg(&plot::Figure::all(&table, &Answers::default())[0]).unwrap()).unwrap();
 }

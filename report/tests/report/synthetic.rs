@@ -10,13 +10,34 @@ use bitsweep_proto::plan::{From, Input, PlannedCell, PlannedJob};
 use bitsweep_proto::{
     Codec, Digest, JobKey, Kind, Lock, Measure, Nonce, Outcome, Plan, Profile, Profiles, Spec, Track,
 };
-use bitsweep_report::Outcomes;
+use bitsweep_report::per_query::{Bounds, PerQuery};
+use bitsweep_report::{Answers, Outcomes, PerQueries};
+
+/// Queries whose values are made up.
+const QUERIES: usize = 60;
 
 /// A sweep with its results.
 pub(crate) struct Sweep {
     pub(crate) plan: Plan,
     pub(crate) outcomes: Outcomes,
     pub(crate) failed: BTreeMap<JobKey, String>,
+    pub(crate) per_query: PerQueries,
+}
+
+/// Values of queries with this mean: 1 for those that are easy, a rest for one, 0 for the others. Which are easy is much the same
+/// for each `salt`.
+fn values(mean: f64, salt: u64) -> Vec<f64> {
+    let hardness = |query: usize| {
+        let noise = Digest::of(format!("{query} {salt}").as_bytes()).to_string();
+        (query * 37 % QUERIES) as i64 + i64::from_str_radix(&noise[..2], 16).unwrap() / 16
+    };
+    let mut order: Vec<usize> = (0..QUERIES).collect();
+    order.sort_by_key(|query| (hardness(*query), *query));
+    let mut values = vec![0.0; QUERIES];
+    for (rank, query) in order.into_iter().enumerate() {
+        values[query] = (mean * QUERIES as f64 - rank as f64).clamp(0.0, 1.0);
+    }
+    values
 }
 
 fn file(name: &str) -> LockedFile {
@@ -54,6 +75,7 @@ fn dataset(warnings: &[&str]) -> LockedDataset {
         qrels: file("qrels.tsv"),
         counts: DatasetCounts { documents: 5183, queries: 300, queries_without_judgements: 809, judgements: 339 },
         warnings: warnings.iter().map(|text| (*text).to_owned()).collect(),
+        sample: None,
     }
 }
 
@@ -68,6 +90,7 @@ pub(crate) fn empty(models: &[&str], datasets: &[&str], measures: &[&str]) -> Sw
         version: 1,
         models: models.iter().map(|name| ((*name).to_owned(), model(384))).collect(),
         datasets: datasets.iter().map(|name| ((*name).to_owned(), dataset(&[]))).collect(),
+        similarity: Default::default(),
     };
     let plan = Plan {
         version: 1,
@@ -82,7 +105,7 @@ pub(crate) fn empty(models: &[&str], datasets: &[&str], measures: &[&str]) -> Sw
         budgets: vec![],
         expect: Vec::new(),
     };
-    Sweep { plan, outcomes: BTreeMap::new(), failed: BTreeMap::new() }
+    Sweep { plan, outcomes: BTreeMap::new(), failed: BTreeMap::new(), per_query: PerQueries::new() }
 }
 
 impl Sweep {
@@ -131,6 +154,26 @@ impl Sweep {
         };
         let measures = self.plan.measures.iter().zip(values).map(measured).collect();
         self.finish(at + 1, measures);
+        let key = self.plan.jobs[at as usize + 1].key;
+        let tied = if spread == 0.0 { 1 } else { (spread * 20_000.0) as u64 };
+        let facts = &mut self.outcomes.get_mut(&key).unwrap().produced.facts;
+        facts.insert("largest_tied_group".to_owned(), tied);
+        self.per_query.insert(key, per_query(&self.plan.measures, values, (u64::from(at), spread > 0.0)));
+    }
+
+    pub(crate) fn answers(&self) -> Answers {
+        Answers::of(&self.plan, &self.outcomes, &self.per_query).unwrap()
+    }
+}
+
+fn per_query(measures: &[Measure], means: &[f64], (salt, open): (u64, bool)) -> PerQuery {
+    let of = |(measure, mean): (&Measure, &f64)| (*measure, values(*mean, salt));
+    // Half of the queries, where ties leave any open.
+    let bounds = |query| Bounds { min: 0.0, max: f64::from(u8::from(open && query % 2 == 0)), trec_eval: None };
+    PerQuery {
+        queries: (0..QUERIES).map(|query| format!("q{query}")).collect(),
+        values: measures.iter().zip(means).map(of).collect(),
+        bounds: measures.iter().map(|measure| (*measure, (0..QUERIES).map(bounds).collect())).collect(),
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! The canonical files are described at [`LockedDataset`]; they depend on documents, queries and judgements alone, so
 //! line ends, blank lines, a byte order mark, further keys or the way a dataset came do not change their hashes. Files
-//! are read line by line; only ids and judgements are held in memory.
+//! are read line by line; only ids and judgements are held in memory. A sample is a dataset like any other: its corpus holds what
+//! was chosen, in the order of the file.
 
 mod identical;
 mod lines;
 mod qrels;
 mod records;
+mod sample;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,18 +25,27 @@ use crate::session::Session;
 pub(crate) use identical::ignored_by_default;
 use qrels::Qrels;
 use records::Records;
+use sample::Chosen;
+pub(crate) use sample::{Asked, change_of_pool};
 
 const CORPUS: &str = "corpus.jsonl";
 const QUERIES: &str = "queries.jsonl";
 
 /// Reads and imports a dataset.
-pub(crate) fn read(origin: &mut Origin, split: &str, session: &mut Session<'_>) -> Result<LockedDataset, Problem> {
+pub(crate) fn read(
+    origin: &mut Origin,
+    (split, asked): (&str, Option<Asked<'_>>),
+    session: &mut Session<'_>,
+) -> Result<LockedDataset, Problem> {
     let qrels_name = require(origin, split)?;
     let folder = session.temporary()?;
     let mut odd = Vec::new();
     let mut qrels = Qrels::read(&origin.get(&qrels_name, session)?, &qrels_name)?;
     let queries = queries(&origin.get(QUERIES, session)?, folder.path(), &mut qrels, session)?;
-    let documents = documents(&origin.get(CORPUS, session)?, folder.path(), &qrels, session)?;
+    let corpus = origin.get(CORPUS, session)?;
+    let chosen = asked.map(|asked| sample::choose(asked, (&corpus, CORPUS), &qrels, session.options)).transpose()?;
+    let documents = documents((&corpus, folder.path()), &qrels, chosen.as_ref(), session)?;
+    odd.extend(chosen.as_ref().map(Chosen::warning));
     odd.extend(qrels.warnings);
     odd.extend(queries.warnings);
     odd.extend(documents.warnings);
@@ -59,6 +70,7 @@ pub(crate) fn read(origin: &mut Origin, split: &str, session: &mut Session<'_>) 
             judgements: qrels.kept.values().map(|judged| judged.len() as u64).sum(),
         },
         warnings: odd,
+        sample: chosen.map(|chosen| chosen.locked),
     })
 }
 
@@ -136,7 +148,13 @@ struct Documents {
     warnings: Vec<String>,
 }
 
-fn documents(path: &Path, folder: &Path, qrels: &Qrels, session: &Session<'_>) -> Result<Documents, Problem> {
+/// Keeps all documents, or those that were chosen.
+fn documents(
+    (path, folder): (&Path, &Path),
+    qrels: &Qrels,
+    chosen: Option<&Chosen>,
+    session: &Session<'_>,
+) -> Result<Documents, Problem> {
     let mut out = Output::create(folder, CORPUS)?;
     let mut ids = Output::create(folder, "document_ids.jsonl")?;
     let mut records = Records::open(path, CORPUS, "document")?;
@@ -144,14 +162,17 @@ fn documents(path: &Path, folder: &Path, qrels: &Qrels, session: &Session<'_>) -
     for document in qrels.kept.values().flat_map(BTreeMap::keys) {
         *unknown.entry(document.as_str()).or_insert(0_u64) += 1;
     }
-    let mut empty = 0;
+    let (mut rows, mut empty) = (0, 0);
     while let Some(record) = records.next_record()? {
+        if chosen.is_some_and(|chosen| !chosen.has(&record.id)) {
+            continue;
+        }
+        rows += 1;
         unknown.remove(record.id.as_str());
         empty += u64::from(record.title.trim().is_empty() && record.text.trim().is_empty());
         out.line(&records::canonical_document(&record))?;
         ids.line(&records::canonical_id(&record.id))?;
     }
-    let rows = records.rows();
     if rows == 0 {
         return Err(Problem::Broken(format!("{CORPUS} holds no document")));
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use bitsweep_proto::lock::{DatasetCounts, LockedDataset};
 use serde_json::json;
@@ -166,4 +168,23 @@ fn cranfield_is_read() {
     let grades = setting.content.read(&dataset.qrels);
     let grades: BTreeSet<&str> = grades.lines().map(|line| line.rsplit('\t').next().unwrap()).collect();
     assert_eq!(grades, BTreeSet::from(["1", "2", "3", "4"]));
+}
+
+/// The script makes the very files that the test data hold, and they are a dataset.
+#[test]
+fn hotpotqa_is_made_of_its_own_files() {
+    let Some(data) = real_data("hotpotqa") else { return };
+    let mut setting = Setting::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/hotpotqa-to-beir");
+    let run = |arguments: &[String]| Command::new(&script).arg(setting.path("d")).args(arguments).output().unwrap();
+    let of = |split: &str, name: &str| format!("{split}={}", data.join(name).display());
+    let output = run(&[of("test", "dev_distractor_100.json"), of("train", "train_100.json")]);
+    assert!(output.status.success(), "{output:?}");
+    for name in ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv", "qrels/train.tsv"] {
+        assert_eq!(fs::read(setting.path("d").join(name)).unwrap(), fs::read(data.join(name)).unwrap(), "{name}");
+    }
+    let twice = run(&[of("test", "train_100.json"), of("train", "train_100.json")]);
+    assert!(String::from_utf8_lossy(&twice.stderr).contains("is there twice"), "{twice:?}");
+    let found = setting.dataset(json!("file:d")).unwrap();
+    assert_eq!((found.counts.documents, found.counts.queries, found.counts.judgements), (1993, 100, 200));
 }

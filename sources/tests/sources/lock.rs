@@ -43,18 +43,18 @@ fn bad_locks_are_named() {
     );
     assert_eq!(
         message("{}"),
-        format!("sweep.yaml.lock: is not a lock file: it has no \"version\" (expected 1); {fix}")
+        format!("sweep.yaml.lock: is not a lock file: it has no \"version\" (expected 1 or 2); {fix}")
     );
     assert_eq!(
-        message(&good.replace("\"version\": 1", "\"version\": 2")),
-        "sweep.yaml.lock: has format version 2, this bitsweep reads version 1: use the bitsweep that wrote it, or \
+        message(&good.replace("\"version\": 1", "\"version\": 3")),
+        "sweep.yaml.lock: has format version 3, this bitsweep reads versions 1 and 2: use the bitsweep that wrote it, or \
          delete the file to resolve the sources again"
     );
     assert_eq!(
         message("{\"version\": 1, \"modles\": {}}"),
         format!(
-            "sweep.yaml.lock: is not a lock file: unknown field `modles`, expected one of `version`, `models`, `datasets` \
-             at line 1 column 23; {fix}"
+            "sweep.yaml.lock: is not a lock file: unknown field `modles`, expected one of `version`, `models`, \
+             `datasets`, `similarity` at line 1 column 23; {fix}"
         )
     );
     let cut = message(&good[..good.len() / 2]);

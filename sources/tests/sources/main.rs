@@ -9,5 +9,7 @@ mod hub;
 mod hub_cache;
 mod hub_trouble;
 mod lock;
+mod samples;
 mod setting;
+mod similarity;
 mod wheel;

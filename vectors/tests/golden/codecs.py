@@ -106,6 +106,19 @@ def asymmetric(bits, seed):
     return ndcg((queries @ weights) @ np.where(documents @ weights >= 0, 1, -1).T)
 
 
+def int2():
+    """The specification of vectors/src/int2.rs in numpy."""
+    cuts = np.quantile(documents.astype(np.float64), [0.25, 0.5, 0.75], axis=0).astype(np.float32)
+    codes = (documents[None] >= cuts[:, None]).sum(axis=0)
+    decoded = np.zeros(documents.shape)
+    for code in range(4):
+        mask = codes == code
+        means = (documents.astype(np.float64) * mask).sum(axis=0) / np.maximum(mask.sum(axis=0), 1)
+        decoded += mask * means.astype(np.float32)
+    return ndcg(queries.astype(np.float64) @ decoded.T)
+
+
+show("int2", [int2()])
 for description in ["SQ4", "RR384,RaBitQ", "PQ16x4fs", "PQ32x4fs", "PQ64x4fs"]:
     show(description, [by_faiss(description)])
 for bits in [64, 128, 256]:

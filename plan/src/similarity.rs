@@ -1,0 +1,57 @@
+//! The recipe of the similarity family: which jobs one model on one dataset of pairs needs, and each codec on top.
+//!
+//! Embeddings of both sentences of the pairs, and of the sentences that codecs are fitted on where a codec learns at all, shared by
+//! every codec; per codec one job that fits, scores and measures.
+
+use bitsweep_proto::job::{SimilaritySpec, Texts};
+use bitsweep_proto::lock::{LockedFile, LockedModel, LockedSimilarity};
+use bitsweep_proto::manifest::Model;
+use bitsweep_proto::plan::Input;
+use bitsweep_proto::{Codec, Measure, Spec};
+
+use crate::graph::Graph;
+use crate::recipe::{Embedded, blob, embeddings};
+
+/// What stands in the manifest and in the lock for one model and one dataset of pairs.
+#[derive(Clone, Copy)]
+pub(crate) struct Pairs<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) locked_model: &'a LockedModel,
+    pub(crate) locked: &'a LockedSimilarity,
+}
+
+/// The jobs of one model on one dataset.
+pub(crate) struct Similarity<'a> {
+    of: Pairs<'a>,
+    measures: &'a [Measure],
+    sides: Vec<Input>,
+}
+
+impl<'a> Similarity<'a> {
+    /// Plans the embeddings of the pairs. `measures` are sorted.
+    pub(crate) fn new(graph: &mut Graph<'_>, of: Pairs<'a>, measures: &'a [Measure]) -> Self {
+        let mut sides = of.embeddings(graph, ("a", &of.locked.a, of.locked.counts.pairs));
+        sides.extend(of.embeddings(graph, ("b", &of.locked.b, of.locked.counts.pairs)));
+        Self { of, measures, sides }
+    }
+
+    /// The job of `codec`, with all that it needs.
+    pub(crate) fn measure(&self, graph: &mut Graph<'_>, codec: Codec) -> u32 {
+        let locked = self.of.locked;
+        let mut inputs = self.sides.clone();
+        if codec.least_documents(self.of.locked_model.facts.dim) > 0 {
+            inputs.extend(self.of.embeddings(graph, ("fit", &locked.fit_texts, locked.counts.fit)));
+        }
+        inputs.push(blob("scores", &locked.scores));
+        let dim = self.of.locked_model.facts.dim;
+        graph.add(Spec::Similarity(SimilaritySpec { codec, dim, measures: self.measures.to_vec() }), inputs)
+    }
+}
+
+impl Pairs<'_> {
+    fn embeddings(self, graph: &mut Graph<'_>, (name, file, rows): (&'static str, &LockedFile, u64)) -> Vec<Input> {
+        let prefix = self.model.symmetric_prefix_of(&self.locked_model.facts);
+        let of = Embedded { name, texts: Texts::Queries, prefix, rows, file };
+        embeddings(graph, (self.model, self.locked_model), &of)
+    }
+}

@@ -1,0 +1,12 @@
+"""The columns of the tables that bitsweep writes, by what they hold. Those that are not here are taken as they come."""
+
+from __future__ import annotations
+
+#: Text, also where it looks like a number: a query may be called "007" or "NA".
+TEXT = ("cell", "model", "dataset", "codec", "measure", "query", "name", "rescore")
+#: Whole numbers that are always there.
+WHOLE = ("bytes_per_vector", "queries", "dim", "shared_bytes", "documents")
+#: Whole numbers that may be missing: codecs without randomness have no seed, most cells no second stage.
+OPTIONAL_WHOLE = ("seed", "rescore_bytes_per_vector")
+#: Floating-point numbers; some may be missing.
+NUMBER = ("value", "value_min", "value_max", "value_trec_eval", "shared_bytes_per_vector")

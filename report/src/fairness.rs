@@ -1,0 +1,298 @@
+//! What a fair study of codecs needs, and whether this sweep has it: each answer is read off the plan and its outcomes, none is
+//! claimed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitsweep_proto::codec::{Centre, Scoring};
+use bitsweep_proto::job::Texts;
+use bitsweep_proto::plan::From;
+use bitsweep_proto::{Cell, Codec, Plan, Spec};
+
+use crate::{Outcomes, missed};
+
+/// Projection seeds that a drawn codec should have: fewer tell little of how much they differ.
+const SEEDS: usize = 10;
+/// Names listed in one answer.
+const NAMED: usize = 6;
+
+/// Whether something was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    Yes,
+    Partly,
+    No,
+}
+
+impl Done {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::Partly => "partly",
+            Self::No => "no",
+        }
+    }
+
+    /// Yes where nothing is lacking, no where nothing is there.
+    fn of(there: usize, lacking: usize) -> Self {
+        match (there, lacking) {
+            (0, _) => Self::No,
+            (_, 0) => Self::Yes,
+            _ => Self::Partly,
+        }
+    }
+}
+
+/// One line of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Check {
+    pub(crate) what: &'static str,
+    pub(crate) done: Done,
+    pub(crate) detail: String,
+}
+
+/// What the plan holds, in the order of its cells.
+struct Sight<'a> {
+    plan: &'a Plan,
+    outcomes: &'a Outcomes,
+    /// Cells that are searched, with their codecs; whether each has results.
+    cells: Vec<(&'a Cell, Codec, bool)>,
+}
+
+/// The list.
+pub(crate) fn checks(plan: &Plan, outcomes: &Outcomes) -> Vec<Check> {
+    let cells = plan.searches().filter_map(|planned| {
+        let done = outcomes.contains_key(&plan.jobs[planned.job as usize].key);
+        Some((&planned.cell, planned.cell.codec().ok()?, done))
+    });
+    let sight = Sight { plan, outcomes, cells: cells.collect() };
+    vec![
+        sight.complete(),
+        sight.breadth(),
+        sight.float32(),
+        sight.parity(),
+        sight.seeds(),
+        sight.pq(),
+        sight.opq(),
+        sight.starts(),
+        sight.has("int8, the usual way to save memory", |codec| codec == Codec::Int8),
+        sight.has("centred binary codes", |codec| codec.as_sign().is_some_and(|sign| sign.centre != Centre::None)),
+        sight.has("binary codes with learnt directions (pca, itq)", |codec| {
+            codec.as_sign().is_some_and(|sign| sign.rotation.is_learnt())
+        }),
+        sight.has("asymmetric scoring of binary codes", |codec| {
+            codec.as_sign().is_some_and(|sign| sign.scoring == Scoring::Asymmetric)
+        }),
+        sight.rescoring(),
+        sight.training(),
+    ]
+}
+
+/// `a, b, c and 4 more`.
+fn list(names: impl IntoIterator<Item = String>) -> String {
+    let names: BTreeSet<String> = names.into_iter().collect();
+    let more = names.len().saturating_sub(NAMED);
+    let mut named: Vec<String> = names.into_iter().take(NAMED).collect();
+    named.extend((more > 0).then(|| format!("{more} more")));
+    named.join(", ")
+}
+
+impl Sight<'_> {
+    /// Model and dataset of every cell that `wanted` chooses.
+    fn places(&self, wanted: impl Fn(&Codec) -> bool) -> BTreeSet<(&str, &str)> {
+        let cells = self.cells.iter().filter(|(_, codec, _)| wanted(codec));
+        cells.map(|(cell, _, _)| (cell.model(), cell.dataset())).collect()
+    }
+
+    fn complete(&self) -> Check {
+        let lacking: Vec<String> =
+            self.cells.iter().filter(|(.., done)| !done).map(|(cell, ..)| cell.to_string()).collect();
+        let (there, lacking_count) = (self.cells.len() - lacking.len(), lacking.len());
+        let detail = match lacking_count {
+            0 => format!("all {there} cells of the plan"),
+            _ => format!("{there} of {} cells; not: {}", self.cells.len(), list(lacking)),
+        };
+        Check { what: "every planned cell has results", done: Done::of(there, lacking_count), detail }
+    }
+
+    fn breadth(&self) -> Check {
+        let places = self.places(|_| true);
+        let models: BTreeSet<&str> = places.iter().map(|(model, _)| *model).collect();
+        let datasets: BTreeSet<&str> = places.iter().map(|(_, dataset)| *dataset).collect();
+        let detail = format!(
+            "models: {}; datasets: {}; what holds for one model on one dataset need not hold for others",
+            models.len(),
+            datasets.len()
+        );
+        let done = match (models.len() > 1, datasets.len() > 1) {
+            (true, true) => Done::Yes,
+            (false, false) => Done::No,
+            _ => Done::Partly,
+        };
+        Check { what: "several models and several datasets", done, detail }
+    }
+
+    fn float32(&self) -> Check {
+        let compressed = self.places(|codec| *codec != Codec::Float32);
+        let exact = self.cells.iter().filter(|(_, codec, done)| *codec == Codec::Float32 && *done);
+        let exact: BTreeSet<(&str, &str)> = exact.map(|(cell, ..)| (cell.model(), cell.dataset())).collect();
+        let lacking = compressed.difference(&exact).map(|(model, dataset)| format!("{model} on {dataset}"));
+        let lacking: Vec<String> = lacking.collect();
+        let detail = match lacking.len() {
+            0 => format!("for every pair of model and dataset ({})", exact.len()),
+            _ => format!("not for {}", list(lacking.iter().cloned())),
+        };
+        Check { what: "float32 as the baseline", done: Done::of(exact.len(), lacking.len()), detail }
+    }
+
+    fn parity(&self) -> Check {
+        let expect = &self.plan.expect;
+        let missed = missed(self.plan, self.outcomes);
+        let said: BTreeSet<(&str, &str)> =
+            expect.iter().map(|expect| (expect.model.as_str(), expect.dataset.as_str())).collect();
+        let silent = self.places(|_| true).into_iter().filter(|place| !said.contains(place));
+        let silent: Vec<String> = silent.map(|(model, dataset)| format!("{model} on {dataset}")).collect();
+        let kept = expect.len() - missed.len();
+        let mut parts = Vec::new();
+        if expect.is_empty() {
+            parts.push(
+                "the manifest expects nothing of float32, so nothing shows that the models run as published".to_owned(),
+            );
+        } else {
+            parts.push(format!("{kept} of {} expectations kept", expect.len()));
+            if !missed.is_empty() {
+                parts.push("compressed results of the others are withheld".to_owned());
+            }
+            if !silent.is_empty() {
+                parts.push(format!("nothing is expected of {}", list(silent.iter().cloned())));
+            }
+        }
+        let done = Done::of(kept, missed.len() + silent.len());
+        Check { what: "float32 gives what is published (expect:)", done, detail: parts.join("; ") }
+    }
+
+    fn seeds(&self) -> Check {
+        let mut seeds: BTreeMap<(&str, &str, String), BTreeSet<u32>> = BTreeMap::new();
+        for (cell, codec, _) in &self.cells {
+            if let Some(seed) = codec.seed() {
+                seeds.entry((cell.model(), cell.dataset(), codec.name())).or_default().insert(seed);
+            }
+        }
+        let few = seeds.iter().filter(|(_, seeds)| seeds.len() < SEEDS);
+        let few: Vec<String> = few.map(|((.., codec), seeds)| format!("{codec} ({})", seeds.len())).collect();
+        let there = seeds.len() - few.len();
+        let detail = match (seeds.len(), few.len()) {
+            (0, _) => "no codec of this sweep has a seed".to_owned(),
+            (_, 0) => {
+                format!("at least {} for every drawn projection", seeds.values().map(BTreeSet::len).min().unwrap_or(0))
+            }
+            _ => format!("fewer: {}", list(few.iter().cloned())),
+        };
+        Check { what: "at least 10 projection seeds", done: Done::of(there, few.len()), detail }
+    }
+
+    /// Whether each of `sizes` has the codec that `name` gives it, on the same model and dataset.
+    fn beside(&self, what: &'static str, of: impl Fn(&Codec, u64) -> Option<String>) -> Check {
+        let names: BTreeSet<(&str, &str, String)> =
+            self.cells.iter().map(|(cell, codec, _)| (cell.model(), cell.dataset(), codec.name())).collect();
+        let mut wanted: BTreeSet<(&str, &str, String)> = BTreeSet::new();
+        for (cell, codec, _) in &self.cells {
+            let Some(model) = self.plan.lock.models.get(cell.model()) else { continue };
+            let name = of(codec, codec.bytes_per_vector(model.facts.dim));
+            wanted.extend(name.map(|name| (cell.model(), cell.dataset(), name)));
+        }
+        let lacking = wanted.iter().filter(|wanted| !names.contains(wanted));
+        let lacking: Vec<String> =
+            lacking.map(|(model, dataset, name)| format!("{name} ({model} on {dataset})")).collect();
+        let detail = match (wanted.len(), lacking.len()) {
+            (0, _) => "there is nothing to set it beside".to_owned(),
+            (_, 0) => "at every size, on every model and dataset".to_owned(),
+            _ => format!("lacking: {}", list(lacking.iter().cloned())),
+        };
+        Check { what, done: Done::of(wanted.len() - lacking.len(), lacking.len()), detail }
+    }
+
+    fn pq(&self) -> Check {
+        self.beside("pq of the same bytes beside each binary code", |codec, bytes| {
+            codec.as_sign().map(|_| format!("pq/{bytes}"))
+        })
+    }
+
+    fn opq(&self) -> Check {
+        self.beside("opq beside each pq", |codec, _| match codec {
+            Codec::Pq { bytes } => Some(format!("opq/{bytes}")),
+            _ => None,
+        })
+    }
+
+    fn starts(&self) -> Check {
+        let learnt = |codec: &Codec| match codec {
+            Codec::Pq { .. } | Codec::Opq { .. } | Codec::Pq4fs { .. } | Codec::Ivfpq(_) => true,
+            Codec::Rabitq | Codec::Hnsw(_) => true,
+            Codec::Float32 | Codec::Int8 | Codec::Int4 | Codec::Int2 | Codec::Binary { .. } | Codec::Sign(_) => false,
+        };
+        let names = self.cells.iter().filter(|(_, codec, _)| learnt(codec)).map(|(_, codec, _)| codec.name());
+        let names = list(names);
+        let detail = match names.is_empty() {
+            true => "this sweep has no such codec".to_owned(),
+            false => format!(
+                "{names}: trained or drawn once each, from Faiss's fixed seed; how much another start changes is not measured"
+            ),
+        };
+        Check { what: "several starts of learnt codebooks and Faiss's rotations", done: Done::No, detail }
+    }
+
+    fn has(&self, what: &'static str, wanted: impl Fn(Codec) -> bool) -> Check {
+        let all = self.places(|_| true);
+        let there = self.places(|codec| wanted(*codec));
+        let lacking = all.difference(&there).map(|(model, dataset)| format!("{model} on {dataset}"));
+        let lacking: Vec<String> = lacking.collect();
+        let names = self.cells.iter().filter(|(_, codec, _)| wanted(*codec)).map(|(_, codec, _)| codec.name());
+        let mut detail = list(names);
+        if there.is_empty() {
+            "not run".clone_into(&mut detail);
+        } else if !lacking.is_empty() {
+            detail = format!("{detail}; not for {}", list(lacking.iter().cloned()));
+        }
+        Check { what, done: Done::of(there.len(), lacking.len()), detail }
+    }
+
+    fn rescoring(&self) -> Check {
+        // By its name: an axis of cells that not every version has.
+        let rescored = self.cells.iter().filter(|(cell, ..)| cell.axes().any(|(axis, _)| axis.name() == "rescore"));
+        let count = rescored.count();
+        let detail = match count {
+            0 => "not run: what is compared is what codes alone find".to_owned(),
+            _ => format!("{count} cells"),
+        };
+        Check { what: "rescoring of the first ranks with longer vectors", done: Done::of(count, 0), detail }
+    }
+
+    /// Every compressing job reads vectors of documents only.
+    fn training(&self) -> Check {
+        let jobs = &self.plan.jobs;
+        let is_documents = |from: From| match from {
+            From::Job(job) => {
+                matches!(&jobs[job as usize].spec, Spec::Embed(embed) if embed.texts == Texts::Documents)
+            }
+            From::Blob(_) => false,
+        };
+        let compress: Vec<_> = jobs.iter().filter(|job| matches!(job.spec, Spec::Compress(_))).collect();
+        let clean = compress.iter().filter(|job| job.inputs.iter().all(|input| is_documents(input.from))).count();
+        let same = self.plan.lock.datasets.iter().filter(|(_, dataset)| dataset.ignore_identical_ids);
+        let same: Vec<String> = same.map(|(name, _)| name.clone()).collect();
+        let mut detail = format!(
+            "{clean} of {} compressing jobs read vectors of documents and nothing else; the documents that a codec learns from are \
+             those that it indexes",
+            compress.len()
+        );
+        if !same.is_empty() {
+            detail += &format!(
+                "; in {} a query may itself be a document, and is then learnt from",
+                list(same.iter().cloned())
+            );
+        }
+        let lacking = compress.len() - clean + same.len();
+        let done = if compress.is_empty() && lacking == 0 { Done::Yes } else { Done::of(clean, lacking) };
+        Check { what: "nothing is learnt from queries", done, detail }
+    }
+}
