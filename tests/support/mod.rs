@@ -108,8 +108,7 @@ impl Bench {
     /// short.
     pub(crate) fn attempts(&self) -> Vec<Attempt> {
         let mut attempts: BTreeMap<String, Attempt> = BTreeMap::new();
-        for file in files(&self.path(".bitsweep/attempts")) {
-            let record = record(&file);
+        for record in records(&self.path(".bitsweep/attempts")) {
             let nonce = record["attempt"].as_str().expect("a record names its attempt").to_owned();
             let attempt = attempts.entry(nonce).or_default();
             attempt.key = record["key"].as_str().expect("a record names its job").to_owned();
@@ -129,7 +128,7 @@ impl Bench {
 
     /// Keys of committed outcomes with the attempt that made them.
     pub(crate) fn outcomes(&self) -> Vec<Value> {
-        files(&self.path(".bitsweep/outcomes")).iter().map(|file| record(file)).collect()
+        records(&self.path(".bitsweep/outcomes"))
     }
 }
 
@@ -188,6 +187,12 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Every stored record below `folder`. `name#1` is none: what a kill left half written, before it got its name.
+fn records(folder: &Path) -> Vec<Value> {
+    let written = |file: &&PathBuf| !file.to_string_lossy().contains('#');
+    files(folder).iter().filter(written).map(|file| record(file)).collect()
 }
 
 /// The content of a stored record: its second line, below the checksum.
