@@ -26,15 +26,10 @@ impl Usage {
             let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0)
         };
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let ticks = stat.rsplit_once(") ").map_or(0, |(_, rest)| {
-            rest.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
-        });
         Self {
             rss_bytes: field("VmRSS") * 1024,
             peak_bytes: field("VmHWM") * 1024,
-            // Linux gives user space hundredths of seconds, whatever its own clock does.
-            cpu_seconds: ticks as f64 / 100.0,
+            cpu_seconds: seconds(pid, 2),
             files: fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count() as u64),
             threads: field("Threads"),
         }
@@ -43,6 +38,12 @@ impl Usage {
     /// Of a process and all its descendants.
     pub(crate) fn of_tree(pid: u32) -> Self {
         tree(pid).into_iter().map(Self::of).fold(Self::default(), Self::and)
+    }
+
+    /// Seconds of processors of a process and its descendants, with those that have ended and were waited for.
+    pub(crate) fn cpu_so_far(pid: u32) -> f64 {
+        // Of each: its own in user space and in the kernel, then those of its children that it waited for.
+        tree(pid).into_iter().map(|pid| seconds(pid, 4)).sum()
     }
 
     pub(crate) fn and(self, other: Self) -> Self {
@@ -54,6 +55,16 @@ impl Usage {
             threads: self.threads + other.threads,
         }
     }
+}
+
+/// The first so many of a process's times: in user space and in the kernel, the same of the children that it waited for.
+fn seconds(pid: u32, times: usize) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let ticks: u64 = stat.rsplit_once(") ").map_or(0, |(_, rest)| {
+        rest.split(' ').skip(11).take(times).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+    });
+    // Linux gives user space hundredths of seconds, whatever its own clock does.
+    ticks as f64 / 100.0
 }
 
 /// A process and its descendants.

@@ -36,6 +36,7 @@ pub(crate) fn chains(name: &str, chains: u32, length: u32) -> Plan {
             models: BTreeMap::new(),
             datasets: BTreeMap::new(),
             similarity: BTreeMap::new(),
+            classification: BTreeMap::new(),
         },
         profiles: samples::profiles(),
         measures: Vec::new(),

@@ -13,6 +13,7 @@ use bitsweep_backends::Store;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::gauge::Usage;
 use crate::setting;
 use crate::site::Site;
 use crate::support::{Bench, test_data, test_model, text};
@@ -86,7 +87,12 @@ async fn side() {
         "embedded" => in_one_process(documents, 1, ready).await,
         _ => with_one_worker(documents, 1, ready).await,
     };
-    println!("{side} {:.2} s, of that not in jobs {:.2} s", took.wall, took.outside(1));
+    let beside = took.cpu - took.jobs_cpu;
+    println!(
+        "{side} {:.2} s, of that not in jobs {:.2} s, processors beside jobs {beside:.2} s",
+        took.wall,
+        took.outside(1)
+    );
     arrive("done");
     while !both("done") {
         std::hint::spin_loop();
@@ -106,7 +112,7 @@ struct Took {
     jobs: f64,
     /// Of processors, by the children that ran the jobs.
     jobs_cpu: f64,
-    /// Of processors, by everything on this machine.
+    /// Of processors, by these and all else that was started for it, the services too.
     cpu: f64,
 }
 
@@ -117,7 +123,7 @@ impl Took {
     }
 
     async fn of(store: &Store, (began, cpu): (Instant, f64)) -> Self {
-        let (wall, cpu) = (began.elapsed().as_secs_f64(), machine_cpu() - cpu);
+        let (wall, cpu) = (began.elapsed().as_secs_f64(), cpu_so_far() - cpu);
         let (mut jobs, mut jobs_cpu) = (0.0, 0.0);
         for key in store.known().await.unwrap().outcomes.into_keys() {
             let cost = store.outcome(key).await.unwrap().expect("it is known").cost;
@@ -128,13 +134,9 @@ impl Took {
     }
 }
 
-/// Seconds that the processors of this machine were busy since it started.
-fn machine_cpu() -> f64 {
-    let stat = fs::read_to_string("/proc/stat").unwrap();
-    let ticks: Vec<u64> = stat.lines().next().unwrap().split_whitespace().skip(1).map(|n| n.parse().unwrap()).collect();
-    // All but idle and waiting for disks.
-    let busy: u64 = ticks.iter().take(8).sum::<u64>() - ticks[3] - ticks[4];
-    busy as f64 / rustix::param::clock_ticks_per_second() as f64
+/// Seconds of processors of all that this test has started, the services too.
+fn cpu_so_far() -> f64 {
+    Usage::cpu_so_far(std::process::id())
 }
 
 /// So many datasets that all slots have something to embed.
@@ -146,7 +148,7 @@ fn datasets(documents: usize, slots: usize) -> usize {
 async fn in_one_process(documents: usize, cores: usize, ready: impl FnOnce()) -> Took {
     let bench = bench(documents, datasets(documents, cores));
     ready();
-    let began = (Instant::now(), machine_cpu());
+    let began = (Instant::now(), cpu_so_far());
     bench.ok(&["run", "sweep.yaml", "--quiet", "--slots", &cores.to_string(), "--threads", "1"]);
     let store = Store::open(&bench.path(".bitsweep").display().to_string()).await.unwrap();
     Took::of(&store, began).await
@@ -160,7 +162,7 @@ async fn with_one_worker(documents: usize, cores: usize, ready: impl FnOnce()) -
     let _worker = site.worker(slots, &[]);
     site.slots(slots).await;
     ready();
-    let began = (Instant::now(), machine_cpu());
+    let began = (Instant::now(), cpu_so_far());
     site.bench.ok(&["submit", "sweep.yaml", "--to", &site.api, "--watch", "--json"]);
     site.bench.ok(&["report", "sweep.yaml", "--to", &site.api]);
     Took::of(&site.store, began).await
