@@ -65,7 +65,7 @@ pub(crate) async fn advise(args: AdviseArgs) -> Result<Exit, Failure> {
         let names = found.plan.measures.iter().map(Measure::to_string).collect::<Vec<_>>().join(", ");
         return Err(Failure::wrong(format!("the sweep does not measure {measure}, but {names}")));
     }
-    if measure.task() != Task::Retrieval {
+    if measure.task() == Task::Similarity {
         return Err(Failure::wrong(format!("{measure} is of pairs of sentences: advice is for searches")));
     }
     let cells = measured(&found, &args).await?;
@@ -92,7 +92,7 @@ pub(crate) async fn advise(args: AdviseArgs) -> Result<Exit, Failure> {
 async fn measured(found: &Found, args: &AdviseArgs) -> Result<Vec<Measured>, Failure> {
     let lock = &found.plan.lock;
     known("model", args.model.as_deref(), lock.models.keys())?;
-    known("dataset", args.dataset.as_deref(), lock.datasets.keys())?;
+    known("dataset", args.dataset.as_deref(), lock.searched())?;
     let outcomes = found.place.outcomes((&found.id, &found.plan), Which::Measured).await?;
     let table = Table::of(&found.plan, &outcomes)?;
     print::withheld(&table);
@@ -252,7 +252,7 @@ fn cautions(found: &Found, advice: &Advice) -> Vec<String> {
     let datasets: BTreeSet<&str> = advice.configurations.iter().map(|found| found.dataset.as_str()).collect();
     let other = |caution: &String| {
         let lock = &found.plan.lock;
-        let names = lock.datasets.keys().chain(lock.similarity.keys());
+        let names = lock.searched().chain(lock.similarity.keys());
         let mut names = names.filter(|name| !datasets.contains(name.as_str()));
         names.any(|name| caution.starts_with(&format!("dataset {name}: ")))
     };

@@ -341,12 +341,19 @@ pub(crate) struct ExportArgs {
     /// The geometry of embeddings instead of the results, where the manifest says `geometry: true`.
     #[arg(long)]
     pub(crate) geometry: bool,
+    /// What binary codes are like instead of the results, where the manifest says `codes: true`: their bits, and Hamming
+    /// distances beside those that theory predicts.
+    #[arg(long, conflicts_with_all = ["geometry", "per_query"])]
+    pub(crate) codes: bool,
+    /// How long searches took instead of the results, where the manifest says `speed:`. Times of the machine that ran them.
+    #[arg(long, conflicts_with_all = ["geometry", "codes", "per_query"])]
+    pub(crate) speed: bool,
     /// The values of every cell and measure query by query instead of their means.
     #[arg(long, conflicts_with = "geometry")]
     pub(crate) per_query: bool,
     /// Write a new folder with all that a reader needs to check and repeat the sweep: manifest, lock, tables, values by
     /// query, report, plots, checksums, and a README with the commands.
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["geometry", "per_query", "format", "out", "json"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["geometry", "codes", "speed", "per_query", "format", "out", "json"])]
     pub(crate) pack: Option<PathBuf>,
     /// Put the TREC runs and judgements into the pack too.
     #[arg(long, requires = "pack")]
@@ -368,13 +375,13 @@ pub(crate) struct ExportArgs {
 /// `bitsweep report`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bitsweep report examples/quickstart.yaml --out report.html\n  bitsweep report sweep.yaml --out report.md\n  bitsweep report sweep.yaml --to http://127.0.0.1:8700"
+    after_help = "Examples:\n  bitsweep report examples/quickstart.yaml --out report.html\n  bitsweep report sweep.yaml --out report.md\n  bitsweep report sweep.yaml --out report.pdf\n  bitsweep report sweep.yaml --to http://127.0.0.1:8700"
 )]
 pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) sweep: SweepArg,
-    /// The file: HTML with the plots in it, or by the ending .md Markdown with links to them. Plots go beside it, into a folder of
-    /// the same name.
+    /// The file: HTML with the plots in it, or by the ending .md Markdown with links to them, or .pdf the page as an installed
+    /// Chromium or Chrome prints it (BITSWEEP_BROWSER names another). Plots go beside it, into a folder of the same name.
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     pub(crate) out: PathBuf,
     /// Print the paths written as JSON.

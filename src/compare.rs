@@ -61,7 +61,7 @@ pub(crate) async fn compare(args: CompareArgs) -> Result<Exit, Failure> {
 fn selector(text: &str) -> Result<Selector, Failure> {
     Selector::parse(text).ok_or_else(|| {
         Failure::wrong(format!(
-            "\"{text}\" selects no cells: a codec (binary/256), or values of the axes model, dataset, codec and seed in this \
+            "\"{text}\" selects no cells: a codec (binary/256), or values of the axes model, dataset, codec, seed and dims in this \
              order (model=minilm,codec=binary/256)"
         ))
     })
@@ -71,7 +71,7 @@ fn selector(text: &str) -> Result<Selector, Failure> {
 fn measures(args: &CompareArgs, found: &Found) -> Result<Vec<Measure>, Failure> {
     let asked: Result<Vec<Measure>, _> = args.measure.iter().map(|name| name.parse()).collect();
     let asked = asked.map_err(|error: bitsweep_proto::measure::NotAMeasure| Failure::wrong(error.to_string()))?;
-    if let Some(measure) = asked.iter().find(|measure| measure.task() != Task::Retrieval) {
+    if let Some(measure) = asked.iter().find(|measure| measure.task() == Task::Similarity) {
         return Err(Failure::wrong(format!(
             "{measure} is no mean over queries and is not compared query by query; `bitsweep export` gives its values"
         )));
@@ -132,9 +132,12 @@ async fn moved(found: &Found, comparisons: &[Comparison]) -> Result<BTreeMap<Str
     let wanted: BTreeSet<&str> =
         comparisons.iter().flat_map(|comparison| &comparison.moved).map(|moved| moved.query.as_str()).collect();
     let mut texts = BTreeMap::new();
-    let datasets = &found.plan.lock.datasets;
-    for dataset in datasets.values().filter(|_| datasets.len() == 1) {
-        texts = queries::texts(found, dataset, &wanted).await?;
+    let lock = &found.plan.lock;
+    let mut names = lock.searched();
+    if let (Some(name), None) = (names.next(), names.next())
+        && let Some(file) = lock.queries(name)
+    {
+        texts = queries::texts(found, file, &wanted).await?;
     }
     let cut = |text: String| text.chars().take(SHOWN).collect();
     Ok(texts.into_iter().map(|(id, text)| (id, cut(text))).collect())

@@ -3,8 +3,8 @@
 use bitsweep_jobs::judged::{Documents, Judged};
 use bitsweep_jobs::run_file::{self, Run};
 use bitsweep_jobs::texts;
-use bitsweep_proto::Measure;
 use bitsweep_proto::plan::PlannedCell;
+use bitsweep_proto::{Measure, Task};
 use bitsweep_report::conventions::{self, Convention, Line, Order, Query, Reason, Rule, Side, SideBySide};
 use bitsweep_report::export::trec_order;
 use serde_json::json;
@@ -24,6 +24,10 @@ pub(crate) async fn conventions(args: ConventionsArgs) -> Result<Exit, Failure> 
     let planned = explain::choose(&found.plan, &args.cell)?;
     if !planned.cell.is_retrieval() {
         return Err(Failure::wrong(format!("{} is no retrieval: it has no run to evaluate", planned.cell)));
+    }
+    if found.plan.lock.classification.contains_key(planned.cell.dataset()) {
+        let problem = format!("{} is of labelled texts: its run has no judgements to evaluate it by", planned.cell);
+        return Err(Failure::wrong(problem));
     }
     let measures = measures(&args.measure, &found.plan.measures)?;
     let outcomes = found.place.outcomes((&found.id, &found.plan), Which::Measured).await?;
@@ -53,7 +57,9 @@ fn measures(asked: &[String], planned: &[Measure]) -> Result<Vec<Measure>, Failu
     }
     let asked: Result<Vec<Measure>, _> = asked.iter().map(|name| name.parse()).collect();
     let asked = asked.map_err(|error: bitsweep_proto::measure::NotAMeasure| Failure::wrong(error.to_string()))?;
-    let deepest = planned.iter().map(Measure::depth).max().unwrap_or_default();
+    // Runs that people have judged are as deep as the measures of retrieval ask, whatever others do.
+    let of_retrieval = planned.iter().filter(|measure| measure.task() == Task::Retrieval);
+    let deepest = of_retrieval.map(Measure::depth).max().unwrap_or_default();
     for measure in &asked {
         if !has_convention(measure) {
             return Err(Failure::wrong(format!("no other tool has {measure} of a run")));
@@ -193,5 +199,20 @@ fn because(reason: &Reason, side: &Side) -> String {
         (Rule::Average, left_out) => format!("{rule}: {left_out} queries are left out"),
         (_, 1) => format!("{rule}: the value of 1 query differs"),
         (_, changed) => format!("{rule}: the values of {changed} queries differ"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Votes look at runs of their own.
+    #[test]
+    fn a_measure_looks_no_deeper_than_the_runs_of_retrieval() {
+        let planned = [Measure::Ndcg { k: 10 }, Measure::Recall { k: 100 }, Measure::Accuracy { k: 500 }];
+        let asked = |name: &str| measures(&[name.to_owned()], &planned);
+        assert!(asked("nDCG@100").is_ok_and(|found| found == [Measure::Ndcg { k: 100 }]));
+        assert!(asked("nDCG@200").is_err());
+        assert!(measures(&[], &planned).is_ok_and(|found| found == planned[..2]));
     }
 }

@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use bitsweep_jobs::ask::{QueryEncoder, QueryVector, Searcher};
 use bitsweep_jobs::{Runner, texts};
-use bitsweep_proto::Spec;
 use bitsweep_proto::cell::{Axis, Cell};
+use bitsweep_proto::job::TruncateSpec;
 use bitsweep_proto::plan::{From, Input, PlannedCell, PlannedJob};
 use bitsweep_proto::wire::InputFile;
+use bitsweep_proto::{Plan, Spec};
 use bitsweep_report::beside::{Line, beside};
 use bitsweep_report::compare::Selector;
 use clap::Args;
@@ -89,9 +90,10 @@ fn choose<'f>(found: &'f Found, args: &DemoArgs) -> Result<[&'f PlannedCell; 2],
     if args.query.as_deref().is_some_and(|query| query.trim().is_empty()) {
         return Err(Failure::wrong("--query is empty: say what to look for"));
     }
-    // Other studies have no search of one index.
-    let cells: Vec<&PlannedCell> =
-        found.plan.cells.iter().filter(|planned| retrieving(found, planned).is_some()).collect();
+    // Other studies have no search of one index, or, of labelled texts, nothing to find.
+    let is_of_labels = |planned: &&PlannedCell| found.plan.lock.classification.contains_key(planned.cell.dataset());
+    let searches = found.plan.cells.iter().filter(|planned| retrieving(found, planned).is_some());
+    let cells: Vec<&PlannedCell> = searches.filter(|planned| !is_of_labels(planned)).collect();
     let model = only(&cells, Axis::Model, args.model.as_deref())?;
     let dataset = only(&cells, Axis::Dataset, args.dataset.as_deref())?;
     let here = |planned: &&PlannedCell| (planned.cell.model(), planned.cell.dataset()) == (model, dataset);
@@ -145,6 +147,8 @@ struct Stage {
 struct Side {
     cell: Cell,
     searcher: Searcher,
+    /// What makes a query's vector as short as those of the documents; `None` where they are whole.
+    truncation: Option<TruncateSpec>,
 }
 
 impl Stage {
@@ -160,7 +164,8 @@ impl Stage {
         let mut sides = Vec::new();
         for planned in cells {
             let searcher = searcher(found, planned, &mut files).await?;
-            sides.push(Side { cell: planned.cell.clone(), searcher });
+            let truncation = queries_of(&found.plan, search_of(found, planned)?).and_then(|(_, truncation)| truncation);
+            sides.push(Side { cell: planned.cell.clone(), searcher, truncation });
         }
         let name = cells[0].cell.dataset();
         let dataset = found.plan.lock.datasets.get(name);
@@ -177,7 +182,9 @@ impl Stage {
         let mut search_ms = [0.0; 2];
         let mut lists = [Vec::new(), Vec::new()];
         for (at, side) in self.sides.iter().enumerate() {
-            (search_ms[at], lists[at]) = search(&side.searcher, &vector).map_err(job_failure)?;
+            let short = side.truncation.map(|spec| vector.truncated(&spec)).transpose().map_err(job_failure)?;
+            let vector = short.as_ref().unwrap_or(&vector);
+            (search_ms[at], lists[at]) = search(&side.searcher, vector).map_err(job_failure)?;
         }
         let lists = beside([&lists[0], &lists[1]]);
         let rows = lists.iter().flat_map(|list| list.iter().take(SHOWN)).map(|line| u64::from(line.row)).collect();
@@ -192,13 +199,27 @@ fn search_of<'f>(found: &'f Found, planned: &PlannedCell) -> Result<&'f PlannedJ
         .ok_or_else(|| Failure::wrong(format!("{} is not a search of one index: it cannot be shown", planned.cell)))
 }
 
+/// The job that embeds the queries of a search, and what truncates their vectors, where something does.
+fn queries_of<'p>(plan: &'p Plan, search: &PlannedJob) -> Option<(&'p PlannedJob, Option<TruncateSpec>)> {
+    let job = made(plan, search, "queries")?;
+    match &job.spec {
+        Spec::Truncate(spec) => Some((made(plan, job, "vectors")?, Some(*spec))),
+        _ => Some((job, None)),
+    }
+}
+
+/// The first job that makes the input `name` of `job`.
+fn made<'p>(plan: &'p Plan, job: &PlannedJob, name: &str) -> Option<&'p PlannedJob> {
+    job.inputs.iter().find_map(|input| match input.from {
+        From::Job(job) if input.name == name => Some(&plan.jobs[job as usize]),
+        From::Job(_) | From::Blob(_) => None,
+    })
+}
+
 /// The encoder of the queries of a search.
 async fn encoder(found: &Found, search: &PlannedJob, files: &mut Vec<Blob>) -> Result<QueryEncoder, Failure> {
-    let embedding = search.inputs.iter().find_map(|input| match input.from {
-        From::Job(job) if input.name == "queries" => Some(&found.plan.jobs[job as usize]),
-        From::Job(_) | From::Blob(_) => None,
-    });
-    let Some((job, Spec::Embed(spec))) = embedding.map(|job| (job, &job.spec)) else {
+    let embedding = queries_of(&found.plan, search);
+    let Some((job, Spec::Embed(spec))) = embedding.map(|(job, _)| (job, &job.spec)) else {
         return Err(Failure::wrong("the queries of the sweep are embedded by no job of this version"));
     };
     let inputs = job.inputs.iter().filter(|input| input.name == "model");
@@ -342,10 +363,11 @@ impl Answer {
     }
 }
 
-/// `binary/64, seed 0`.
+/// `binary/64, seed 0`, `float32, first 128 dimensions`.
 fn name(cell: &Cell) -> String {
     let seed = cell.get(Axis::Seed).map(|seed| format!(", seed {seed}")).unwrap_or_default();
-    format!("{}{seed}", cell.get(Axis::Codec).unwrap_or_default())
+    let dims = cell.dims().map(|dims| format!(", first {dims} dimensions")).unwrap_or_default();
+    format!("{}{seed}{dims}", cell.get(Axis::Codec).unwrap_or_default())
 }
 
 /// The first letters of a line.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use bitsweep_proto::cell::Axis;
 use bitsweep_proto::plan::{From, PlannedCell};
 use bitsweep_proto::{JobKey, Outcome, Plan, SweepId};
 use serde_json::{Value, json};
@@ -104,24 +105,13 @@ pub(crate) fn choose<'p>(plan: &'p Plan, name: &str) -> Result<&'p PlannedCell, 
     if let Some(exact) = plan.cells.iter().find(|planned| planned.cell.to_string() == name) {
         return Ok(exact);
     }
-    // Parts in any order and case: `seed=1,binary/64`.
-    let parts: Vec<String> = name.split(',').map(|part| part.trim().to_lowercase()).collect();
-    let fits = |planned: &&PlannedCell| {
-        let cell = planned.cell.to_string().to_lowercase();
-        parts.iter().all(|part| cell.contains(part))
-    };
-    let mut fitting: Vec<&PlannedCell> = plan.cells.iter().filter(fits).collect();
-    // A codec is the codec alone, where no second stage is named.
-    if fitting.iter().any(|planned| planned.cell.rescore().is_none()) && !name.contains("rescore") {
-        fitting.retain(|planned| planned.cell.rescore().is_none());
-    }
     let some = |cells: &[&PlannedCell]| {
         let shown: String =
             cells.iter().take(CANDIDATES_SHOWN).map(|planned| format!("\n  {}", planned.cell)).collect();
         let more = cells.len().saturating_sub(CANDIDATES_SHOWN);
         if more == 0 { shown } else { format!("{shown}\n  and {more} more") }
     };
-    match fitting.as_slice() {
+    match fitting(&plan.cells, name).as_slice() {
         [one] => Ok(one),
         [] => {
             let all: Vec<&PlannedCell> = plan.cells.iter().collect();
@@ -132,6 +122,63 @@ pub(crate) fn choose<'p>(plan: &'p Plan, name: &str) -> Result<&'p PlannedCell, 
         }
         several => {
             Err(Failure::wrong(format!("{name:?} fits {} cells; name one of them:{}", several.len(), some(several))))
+        }
+    }
+}
+
+/// The cells that parts of a name fit, in any order and case: `seed=1,binary/64`.
+fn fitting<'p>(cells: &'p [PlannedCell], name: &str) -> Vec<&'p PlannedCell> {
+    let parts: Vec<String> = name.split(',').map(|part| part.trim().to_lowercase()).collect();
+    let fits = |planned: &&PlannedCell| {
+        let cell = planned.cell.to_string().to_lowercase();
+        parts.iter().all(|part| cell.contains(part))
+    };
+    let mut fitting: Vec<&PlannedCell> = cells.iter().filter(fits).collect();
+    let names = |axis: Axis| parts.iter().any(|part| part.starts_with(&format!("{}=", axis.name())));
+    // A codec is the codec alone, where no second stage is named.
+    if fitting.iter().any(|planned| planned.cell.rescore().is_none()) && !names(Axis::Rescore) {
+        fitting.retain(|planned| planned.cell.rescore().is_none());
+    }
+    // And of whole vectors, where no length is named.
+    if fitting.iter().any(|planned| planned.cell.dims().is_none()) && !names(Axis::Dims) {
+        fitting.retain(|planned| planned.cell.dims().is_none());
+    }
+    // Nor is another study of it meant, where none is named.
+    if fitting.iter().any(|planned| planned.cell.is_retrieval()) && !names(Axis::Study) {
+        fitting.retain(|planned| planned.cell.is_retrieval());
+    }
+    fitting
+}
+
+#[cfg(test)]
+mod tests {
+    use bitsweep_proto::{Cell, Codec, Rescore, Study, Track};
+
+    use super::*;
+
+    #[test]
+    fn an_axis_is_named_by_its_name_alone() {
+        // Names of people's own that hold the names of axes.
+        let plain = Cell::retrieval("study-dims", "rescored", Codec::Float32);
+        let int8 = Cell::retrieval("study-dims", "rescored", Codec::Int8);
+        let truncated = plain.clone().truncated(Some(64));
+        let second = int8.clone().rescored(Rescore::parse("float32/40"));
+        let timed = plain.clone().studied(Study::Speed);
+        let planned = |cell: &Cell| PlannedCell { cell: cell.clone(), tier: 1, track: Track::default(), job: 0 };
+        let cells = [&plain, &int8, &truncated, &second, &timed].map(planned);
+        for (name, expected) in [
+            ("float32", &plain),
+            ("study-dims,codec=float32", &plain),
+            ("Model=Study-Dims, codec=float32, dataset=rescored", &plain),
+            ("rescored,int8", &int8),
+            ("dims=64", &truncated),
+            ("DIMS=64", &truncated),
+            ("study-dims,rescore=float32/40", &second),
+            ("study=speed", &timed),
+            ("speed", &timed),
+        ] {
+            let found: Vec<String> = fitting(&cells, name).iter().map(|planned| planned.cell.to_string()).collect();
+            assert_eq!(found, [expected.to_string()], "{name}");
         }
     }
 }

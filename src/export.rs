@@ -1,5 +1,5 @@
-//! `bitsweep export`: the results table for other programs, values by query, the geometry, the runs in TREC format, or a
-//! pack of all of them.
+//! `bitsweep export`: the results table for other programs, values by query, the geometry, what binary codes are like, the
+//! time of searches, the runs in TREC format, or a pack of all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -9,16 +9,18 @@ use std::path::Path;
 use bitsweep_jobs::{run_file, texts};
 use bitsweep_proto::lock::LockedDataset;
 use bitsweep_proto::plan::{From, PlannedCell, PlannedJob};
-use bitsweep_proto::{Digest, Kind};
+use bitsweep_proto::{Digest, Kind, Plan, Study};
+use bitsweep_report::codes::Inspections;
 use bitsweep_report::geometry::Geometries;
+use bitsweep_report::speed::Speeds;
 use bitsweep_report::table::Tidy;
-use bitsweep_report::{Table, export};
+use bitsweep_report::{Outcomes, Table, export};
 
 use crate::cli::{ExportArgs, Format};
 use crate::exit::{Exit, Failure};
 use crate::place::Which;
 use crate::sweep::{self, Found};
-use crate::{pack, per_query, print};
+use crate::{ending, pack, per_query, print};
 
 pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
     if let Some(folder) = &args.pack {
@@ -27,10 +29,8 @@ pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
     let found = sweep::find(&args.sweep).await?;
     let json = args.json.then_some(Format::Json);
     let format = args.format.or(json).unwrap_or_else(|| of_ending(args.out.as_deref()));
-    if format == Format::Trec && (args.geometry || args.per_query) {
-        return Err(Failure::wrong(
-            "trec is for runs; geometry and values by query are written as csv, json or parquet",
-        ));
+    if format == Format::Trec && (args.geometry || args.codes || args.speed || args.per_query) {
+        return Err(Failure::wrong("trec is for runs; all other tables are written as csv, json or parquet"));
     }
     if format == Format::Trec {
         let folder = args
@@ -42,6 +42,17 @@ pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
     let outcomes = found.place.outcomes((&found.id, &found.plan), Which::Measured).await?;
     if args.geometry {
         put(&Geometries::of(&found.plan, &outcomes), format, args.out.as_deref())?;
+        lacking(&found.plan, &outcomes, (Study::Geometry, "geometry: true"));
+        return Ok(Exit::Done);
+    }
+    if args.codes {
+        put(&Inspections::of(&found.plan, &outcomes), format, args.out.as_deref())?;
+        lacking(&found.plan, &outcomes, (Study::Codes, "codes: true"));
+        return Ok(Exit::Done);
+    }
+    if args.speed {
+        put(&Speeds::of(&found.plan, &outcomes), format, args.out.as_deref())?;
+        lacking(&found.plan, &outcomes, (Study::Speed, "speed: {}"));
         return Ok(Exit::Done);
     }
     let table = Table::of(&found.plan, &outcomes)?;
@@ -53,6 +64,16 @@ pub(crate) async fn export(args: ExportArgs) -> Result<Exit, Failure> {
     print::withheld(&table);
     print::missing(&table);
     Ok(Exit::Done)
+}
+
+/// Says on standard error what the table of a study lacks, or that the manifest does not ask for it.
+fn lacking(plan: &Plan, outcomes: &Outcomes, (study, asked): (Study, &str)) {
+    let cells: Vec<&PlannedCell> = plan.cells.iter().filter(|planned| planned.cell.study() == Some(study)).collect();
+    let is_missing = |planned: &&&PlannedCell| !outcomes.contains_key(&plan.jobs[planned.job as usize].key);
+    if cells.is_empty() {
+        eprintln!("note: the manifest does not say `{asked}`, so the table has no rows");
+    }
+    print::missing_of(cells.iter().filter(is_missing).count(), cells.len());
 }
 
 /// Writes a table into the file, or to standard output.
@@ -68,15 +89,18 @@ pub(crate) fn put(table: &impl Tidy, format: Format, path: Option<&Path>) -> Res
 }
 
 fn of_ending(path: Option<&Path>) -> Format {
-    match path.and_then(Path::extension).and_then(|ending| ending.to_str()) {
-        Some("json") => Format::Json,
-        Some("parquet") => Format::Parquet,
-        _ => Format::Csv,
+    let is = |name: &str| path.is_some_and(|path| ending::is_one_of(path, &[name]));
+    if is("json") {
+        Format::Json
+    } else if is("parquet") {
+        Format::Parquet
+    } else {
+        Format::Csv
     }
 }
 
 fn create(path: &Path) -> Result<File, Failure> {
-    if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml" || ending == "lock") {
+    if ending::is_of_a_manifest(path) {
         return Err(Failure::wrong(format!(
             "{}: this looks like a manifest or a lock; a table is not written over it",
             path.display()
@@ -112,7 +136,14 @@ pub(crate) async fn trec(found: &Found, folder: &Path) -> Result<Exit, Failure> 
         let cells = print::count(pairs, "cell is of pairs of sentences", "cells are of pairs of sentences");
         eprintln!("note: {cells}: pairs have no ranking, so there is no run");
     }
-    let retrieval = found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval() && !is_of_pairs(planned));
+    let is_of_labels = |planned: &&PlannedCell| found.plan.lock.classification.contains_key(planned.cell.dataset());
+    let labelled = found.plan.cells.iter().filter(is_of_labels).count();
+    if labelled > 0 {
+        let cells = print::count(labelled, "cell is of labelled texts", "cells are of labelled texts");
+        eprintln!("note: {cells}: they have labels and no judgements, so their runs are left out");
+    }
+    let is_ranking = |planned: &&PlannedCell| !is_of_pairs(planned) && !is_of_labels(planned);
+    let retrieval = found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval() && is_ranking(planned));
     for planned in retrieval.filter(|planned| !missed.iter().any(|missed| missed.withholds(&planned.cell))) {
         let Some(run) = run_of(found, planned).await? else {
             missing += 1;

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bitsweep_report::Table;
+use bitsweep_report::codes::Inspections;
 use bitsweep_report::export::{self, Packed};
 use bitsweep_report::geometry::Geometries;
+use bitsweep_report::speed::Speeds;
 use bitsweep_report::table::Tidy;
 
 use crate::cli::{ExportArgs, Format};
@@ -78,6 +80,14 @@ async fn fill(found: &Found, args: &ExportArgs, folder: &Path) -> Result<Table, 
     let geometries = Geometries::of(plan, &outcomes);
     if !geometries.all.is_empty() {
         both(&geometries, &folder.join("geometry"))?;
+    }
+    let codes = Inspections::of(plan, &outcomes);
+    if !codes.all.is_empty() {
+        both(&codes, &folder.join("codes"))?;
+    }
+    let speeds = Speeds::of(plan, &outcomes);
+    if !speeds.all.is_empty() {
+        both(&speeds, &folder.join("speed"))?;
     }
     if args.runs {
         trec(found, &folder.join("runs")).await?;

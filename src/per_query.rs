@@ -1,12 +1,13 @@
-//! The values of cells query by query, read from where their measuring jobs left them.
+//! The values of cells query by query, and the scores of pairs, read from where their jobs left them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use bitsweep_proto::plan::PlannedCell;
 use bitsweep_proto::{Digest, JobKey};
 use bitsweep_report::per_query::{Measured, PerQuery, PerQueryTable};
-use bitsweep_report::{Outcomes, PerQueries};
+use bitsweep_report::similarity::{PairScores, PairsByJob};
+use bitsweep_report::{Outcomes, PerQueries, ReportError};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::exit::{Exit, Failure};
@@ -31,7 +32,7 @@ pub(crate) async fn read<'p>(
             missing += 1;
             continue;
         };
-        read.push(Measured { cell: planned.cell.clone(), values: one(found, &item.blob).await? });
+        read.push(Measured { cell: planned.cell.clone(), values: one(found, &item.blob, PerQuery::read).await? });
     }
     Ok((read, missing))
 }
@@ -52,34 +53,57 @@ pub(crate) async fn table(found: &Found, outcomes: &Outcomes) -> Result<PerQuery
 /// The values of all cells that have results. Where a file is damaged or lost the cell is left out, and that is said: a report
 /// is worth having without it.
 pub(crate) async fn all(found: &Found, outcomes: &Outcomes) -> Result<PerQueries, Failure> {
+    let (values, lost) = left(found, outcomes, ("per_query", PerQuery::read)).await?;
+    if let Some(first) = lost.iter().min() {
+        let cells = print::count(lost.len(), "cell has", "cells have");
+        eprintln!("note: {cells} no values by query, and no intervals in the report: {first}");
+    }
+    Ok(values)
+}
+
+/// The same of the scores of pairs.
+pub(crate) async fn pairs(found: &Found, outcomes: &Outcomes) -> Result<PairsByJob, Failure> {
+    let (scores, lost) = left(found, outcomes, ("pairs", PairScores::read)).await?;
+    if let Some(first) = lost.iter().min() {
+        let cells = print::count(lost.len(), "cell has", "cells have");
+        eprintln!("note: {cells} no scores of pairs, and no intervals in the report: {first}");
+    }
+    Ok(scores)
+}
+
+/// How a file is read.
+type Read<T> = fn(&str) -> Result<T, ReportError>;
+
+/// What the jobs of cells left under this name, and of files that cannot be read what is wrong with them.
+async fn left<T>(
+    found: &Found,
+    outcomes: &Outcomes,
+    (name, read): (&str, Read<T>),
+) -> Result<(BTreeMap<JobKey, T>, Vec<String>), Failure> {
     let retrieval = found.plan.cells.iter().filter(|planned| planned.cell.is_retrieval());
     let keys: BTreeSet<JobKey> = retrieval.map(|planned| found.plan.jobs[planned.job as usize].key).collect();
     let blobs = keys.into_iter().filter_map(|key| {
-        let item = outcomes.get(&key)?.produced.artifact.iter().find(|item| item.name == "per_query")?;
+        let item = outcomes.get(&key)?.produced.artifact.iter().find(|item| item.name == name)?;
         Some((key, item.blob))
     });
-    let read = stream::iter(blobs.collect::<Vec<_>>())
+    let files = stream::iter(blobs.collect::<Vec<_>>())
         .map(|(key, blob)| async move {
-            match one(found, &blob).await {
+            match one(found, &blob, read).await {
                 Ok(values) => Ok(Ok((key, values))),
                 Err(failure) if failure.exit == Exit::Wrong => Ok(Err(failure.message)),
                 Err(failure) => Err(failure),
             }
         })
         .buffer_unordered(READS_AT_A_TIME);
-    let read: Vec<Result<(JobKey, PerQuery), String>> = read.try_collect().await?;
-    let (values, lost): (Vec<_>, Vec<_>) = read.into_iter().partition(Result::is_ok);
-    let lost: Vec<String> = lost.into_iter().filter_map(Result::err).collect();
-    if let Some(first) = lost.iter().min() {
-        let cells = print::count(lost.len(), "cell has", "cells have");
-        eprintln!("note: {cells} no values by query, and no intervals in the report: {first}");
-    }
-    Ok(values.into_iter().filter_map(Result::ok).collect())
+    let files: Vec<Result<(JobKey, T), String>> = files.try_collect().await?;
+    let (values, lost): (Vec<_>, Vec<_>) = files.into_iter().partition(Result::is_ok);
+    let lost = lost.into_iter().filter_map(Result::err).collect();
+    Ok((values.into_iter().filter_map(Result::ok).collect(), lost))
 }
 
-/// The values in one file.
-async fn one(found: &Found, blob: &Digest) -> Result<PerQuery, Failure> {
+/// What one file holds.
+async fn one<T>(found: &Found, blob: &Digest, read: Read<T>) -> Result<T, Failure> {
     let file = found.place.blob(blob).await?;
     let text = fs::read_to_string(&*file).map_err(|error| Failure::wrong(format!("{}: {error}", file.display())))?;
-    Ok(PerQuery::read(&text)?)
+    Ok(read(&text)?)
 }

@@ -81,10 +81,12 @@ fn text_of(plan: &Plan, summary: &Summary) -> String {
         let own = manifest.as_ref().and_then(|manifest| manifest.models.get(name));
         let facts = own.map_or_else(|| model.facts.clone(), |own| own.effective(&model.facts));
         let overridden = if facts == model.facts { "" } else { " (partly set by the manifest)" };
-        let pairs = own.map(|own| own.symmetric_prefix_of(&model.facts)).filter(|_| !plan.lock.similarity.is_empty());
-        let pairs = pairs.map(|prefix| format!(", prefix of pairs {prefix:?}")).unwrap_or_default();
+        let symmetric = own.map(|own| own.symmetric_prefix_of(&model.facts)).zip(plan.lock.symmetric());
+        let symmetric = symmetric.map(|(prefix, of)| format!(", prefix of {of} {prefix:?}")).unwrap_or_default();
+        let dims: Vec<String> = own.iter().flat_map(|own| &own.dims).map(u32::to_string).collect();
+        let dims = if dims.is_empty() { String::new() } else { format!(" (truncated to {} too)", dims.join(", ")) };
         text += &format!(
-            "model {name}: {} dimensions, {} tokens, {} pooling{}, query prefix {:?}, document prefix {:?}{pairs}{overridden}, from {}\n",
+            "model {name}: {} dimensions{dims}, {} tokens, {} pooling{}, query prefix {:?}, document prefix {:?}{symmetric}{overridden}, from {}\n",
             facts.dim,
             facts.max_tokens,
             facts.pooling.name(),
@@ -106,6 +108,13 @@ fn text_of(plan: &Plan, summary: &Summary) -> String {
         text += &format!(
             "dataset {name}: {} pairs of sentences ({split}), codecs fitted on {} sentences ({fit}), from {}\n",
             counts.pairs, counts.fit, dataset.source
+        );
+    }
+    for (name, dataset) in &plan.lock.classification {
+        let (counts, split, fit) = (dataset.counts, &dataset.split, &dataset.fit);
+        text += &format!(
+            "dataset {name}: {} texts ({split}) classified by {} with {} labels ({fit}), on which codecs are fitted, from {}\n",
+            counts.queries, counts.documents, counts.classes, dataset.source
         );
     }
     for (index, gate) in plan.gates.iter().enumerate() {

@@ -76,11 +76,13 @@ pub(crate) fn withheld(table: &Table) {
 
 /// Says on standard error that a table lacks cells that are not done.
 pub(crate) fn missing(table: &Table) {
-    if table.missing > 0 {
-        eprintln!(
-            "note: {} of {} cells have no result yet and no rows; see `bitsweep status`",
-            table.missing, table.cells
-        );
+    missing_of(table.missing, table.cells);
+}
+
+/// The same of so many cells.
+pub(crate) fn missing_of(missing: usize, cells: usize) {
+    if missing > 0 {
+        eprintln!("note: {missing} of {cells} cells have no result yet and no rows; see `bitsweep status`");
     }
 }
 

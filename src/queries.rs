@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use bitsweep_proto::lock::LockedDataset;
+use bitsweep_proto::lock::LockedFile;
 use bitsweep_report::Answers;
 use bitsweep_report::html::Texts;
 use serde_json::Value;
@@ -15,8 +15,8 @@ use crate::sweep::Found;
 pub(crate) async fn shown(found: &Found, answers: &Answers) -> Result<Texts, Failure> {
     let mut shown = Texts::new();
     for (name, wanted) in answers.hard_queries() {
-        if let Some(dataset) = found.plan.lock.datasets.get(name).filter(|_| !wanted.is_empty()) {
-            match texts(found, dataset, &wanted).await {
+        if let Some(file) = found.plan.lock.queries(name).filter(|_| !wanted.is_empty()) {
+            match texts(found, file, &wanted).await {
                 Ok(texts) => drop(shown.insert(name.to_owned(), texts)),
                 Err(failure) if failure.exit == Exit::Wrong => {
                     eprintln!("note: the report shows no texts of queries of {name}: {}", failure.message);
@@ -28,13 +28,13 @@ pub(crate) async fn shown(found: &Found, answers: &Answers) -> Result<Texts, Fai
     Ok(shown)
 }
 
-/// The texts of some queries of a dataset, by id.
+/// The texts of some queries of a dataset with this file of them, by id.
 pub(crate) async fn texts(
     found: &Found,
-    dataset: &LockedDataset,
+    queries: &LockedFile,
     wanted: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, String>, Failure> {
-    let file = found.place.blob(&dataset.queries.sha256).await?;
+    let file = found.place.blob(&queries.sha256).await?;
     let lines = fs::read_to_string(&*file).map_err(|error| Failure::wrong(format!("{}: {error}", file.display())))?;
     let mut texts = BTreeMap::new();
     for line in lines.lines() {

@@ -71,7 +71,7 @@ fn blob_of(bench: &Bench, name: &str) -> PathBuf {
 }
 
 fn cases() -> Vec<Case> {
-    let all = [manifests(), sources(), datasets(), pairs(), models(), stores(), readers(), takers()];
+    let all = [manifests(), sources(), datasets(), pairs(), labels(), models(), stores(), readers(), takers()];
     all.into_iter().flatten().collect()
 }
 
@@ -93,6 +93,8 @@ fn manifests() -> Vec<Case> {
                 "sweep: a\nmodel: {}\ndatasets: {d: {source: ftp:x}}\ncodecs: [float16, {pq: {bites: 8}}]\n",
             );
         }),
+        case("a speed without its braces", 2, PLAN, |b| manifest(b, "measures:", "speed: true\nmeasures:")),
+        case("a speed of no rounds", 2, PLAN, |b| manifest(b, "measures:", "speed: { repeats: 0 }\nmeasures:")),
         case("exclude names an unknown model", 2, PLAN, |b| {
             manifest(b, "measures:", "exclude: [{ model: tinny }]\nmeasures:")
         }),
@@ -262,6 +264,14 @@ fn pairs() -> Vec<Case> {
             with_pairs(b, PAIRS);
             edit(b, "sweep.yaml", |bytes| text(&bytes).replace("measures:", "geometry: true\nmeasures:").into_bytes());
         }),
+        case("codes of pairs alone", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            edit(b, "sweep.yaml", |bytes| text(&bytes).replace("measures:", "codes: true\nmeasures:").into_bytes());
+        }),
+        case("speed of pairs alone", 2, PLAN, |b| {
+            with_pairs(b, PAIRS);
+            edit(b, "sweep.yaml", |bytes| text(&bytes).replace("measures:", "speed: {}\nmeasures:").into_bytes());
+        }),
         case("correlations compared query by query", 2, &["compare", "float32", "int8"], |b| {
             with_pairs(b, PAIRS);
             finished(b);
@@ -272,6 +282,63 @@ fn pairs() -> Vec<Case> {
             &["compare", "float32", "int8", "--measure", "Spearman"],
             finished,
         ),
+    ]
+}
+
+const LABELS: &str = "task: classification, source: file:intents, fit: train";
+
+/// A bench with labelled texts in the place of the collection.
+fn with_labels(bench: &Bench, entry: &str) {
+    bench.write("intents/test.csv", "text,label\na cat,animal\na rose,plant\n");
+    bench.write("intents/train.csv", "text,label\na dog,animal\na horse,animal\nan oak,plant\na tulip,plant\n");
+    let labelled = MANIFEST.replace("{ source: file:pocket }", &format!("{{ {entry} }}"));
+    let few = labelled.replace("  - pq: { bytes: 8 }\n", "");
+    bench.write("sweep.yaml", few.replace("[nDCG@10, Recall@10, MRR@10, MRR, Overlap@10]", "Accuracy@3"));
+}
+
+fn labels() -> Vec<Case> {
+    vec![
+        case("labelled texts without a split that votes", 2, PLAN, |b| {
+            with_labels(b, "task: classification, source: file:intents")
+        }),
+        case("labelled texts that vote for themselves", 2, PLAN, |b| {
+            with_labels(b, "task: classification, source: file:intents, fit: test")
+        }),
+        case("labelled texts from beir", 2, PLAN, |b| {
+            with_labels(b, "task: classification, source: beir:scifact, fit: train")
+        }),
+        case("split of labelled texts is missing", 2, PLAN, |b| {
+            with_labels(b, LABELS);
+            remove(b, "intents/train.csv");
+        }),
+        case("two files for one split of labelled texts", 2, PLAN, |b| {
+            with_labels(b, LABELS);
+            b.write("intents/test.jsonl", "{\"text\": \"a cat\", \"label\": \"animal\"}\n");
+        }),
+        case("unknown column of labelled texts", 2, PLAN, |b| {
+            with_labels(b, LABELS);
+            line(b, "intents/test.csv", 1, b"text,lable");
+        }),
+        case("text without a label", 2, PLAN, |b| {
+            with_labels(b, LABELS);
+            line(b, "intents/train.csv", 3, b"a horse,");
+        }),
+        case("no labelled text", 2, PLAN, |b| {
+            with_labels(b, LABELS);
+            b.write("intents/test.csv", "text,label\n");
+        }),
+        case("one label for all texts", 2, PLAN, |b| {
+            with_labels(b, LABELS);
+            b.write("intents/train.csv", "text,label\na dog,animal\na horse,animal\n");
+        }),
+        case("no measure for labelled texts", 2, PLAN, |b| {
+            with_labels(b, LABELS);
+            edit(b, "sweep.yaml", |bytes| text(&bytes).replace("Accuracy@3", "Spearman").into_bytes());
+        }),
+        case("conventions of labelled texts", 2, &["conventions", "--cell", "codec=int8"], |b| {
+            with_labels(b, LABELS);
+            finished(b);
+        }),
     ]
 }
 
@@ -286,6 +353,14 @@ fn models() -> Vec<Case> {
         }),
         case("weights cut off", 2, RUN, |b| {
             edit(b, "tiny/model.safetensors", |bytes| bytes[..bytes.len() / 2].to_vec())
+        }),
+        case("weights that are not numbers", 1, RUN, |b| {
+            edit(b, "tiny/model.safetensors", |mut bytes| {
+                let header = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")));
+                let first = 8 + header.expect("a header fits in memory");
+                bytes[first..].chunks_exact_mut(4).for_each(|weight| weight.copy_from_slice(&f32::NAN.to_le_bytes()));
+                bytes
+            });
         }),
         case("tokenizer is broken", 1, RUN, |b| b.write("tiny/tokenizer.json", "{}")),
         case("more tokens than the model knows", 2, RUN, |b| manifest(b, "file:tiny", "file:tiny, max_tokens: 4000")),
@@ -386,6 +461,7 @@ fn takers() -> Vec<Case> {
         case("pack as an archive", 2, &["export", "--pack", "packs/mine.tar.gz"], finished),
         case("pack over what is there", 2, &["export", "--pack", "pocket"], finished),
         case("pack of the geometry", 2, &["export", "--pack", "mine", "--geometry"], finished),
+        case("times of searches as trec", 2, &["export", "--speed", "--format", "trec", "--out", "x"], finished),
         case("advice for a percentage", 2, ADVISE, finished),
         case(
             "advice by a measure that is not there",

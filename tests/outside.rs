@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use bitsweep_proto::Digest;
@@ -171,6 +171,77 @@ fn a_pack_has_the_geometry_and_may_leave_out_the_report() {
     ];
     assert_eq!(names, expected);
     assert_eq!(fs::read_to_string(pack.join("geometry.csv")).unwrap(), bench.ok(&["export", "--geometry"]));
+}
+
+/// What is found in codes is a table of its own: the results are those of a sweep that looks into none, and its jobs serve both.
+#[test]
+fn what_is_found_in_codes_stands_beside_the_results() {
+    let bench = finished();
+    let table = bench.table();
+    bench.write("codes.yaml", format!("{MANIFEST}codes: true\n"));
+    bench.ok(&["run", "codes.yaml", "--quiet", "--slots", "2"]);
+    let plan = json(&bench.ok(&["plan", "codes.yaml", "--json"]));
+    let codes = plan["jobs"].as_array().unwrap().iter().find(|job| job["kind"] == "codes").unwrap();
+    assert_eq!((&codes["total"], &codes["done"]), (&4.into(), &4.into()));
+    assert_eq!(bench.ok(&["export", "codes.yaml"]), table);
+    let csv = bench.ok(&["export", "codes.yaml", "--codes"]);
+    let found = rows(&csv);
+    let value = |bits: &str, name: &str| -> f64 {
+        let wanted =
+            |row: &&BTreeMap<String, String>| row["codec"] == bits && row["seed"] == "1" && row["name"] == name;
+        found.iter().find(wanted).unwrap_or_else(|| panic!("{bits} {name} in\n{csv}"))["value"].parse().unwrap()
+    };
+    for (codec, bits) in [("binary/64", 64.0), ("binary/128", 128.0)] {
+        assert_eq!(value(codec, "bits"), bits);
+        assert!(value(codec, "near_predicted") < value(codec, "far_predicted"));
+        assert_eq!(value(codec, "near_predicted"), value(codec, "near_as_is"));
+    }
+    assert!(value("binary/128", "error_predicted") < value("binary/64", "error_predicted"));
+    bench.ok(&["export", "codes.yaml", "--pack", "pack"]);
+    let pack = bench.path("pack");
+    check_sums(&pack);
+    assert_eq!(fs::read_to_string(pack.join("codes.csv")).unwrap(), csv);
+    assert!(pack.join("codes.parquet").exists() && pack.join("report.plots/hamming-error.svg").exists());
+    let page = fs::read_to_string(pack.join("report.html")).unwrap();
+    assert!(page.contains("Hamming error, predicted and observed") && page.contains("Bits and codes"));
+
+    // What a table lacks is said.
+    let said = |args: &[&str]| text(&bench.run(args).stderr);
+    for (option, asked) in [("--codes", "codes: true"), ("--speed", "speed: {}"), ("--geometry", "geometry: true")] {
+        let said = said(&["export", "sweep.yaml", option]);
+        assert!(said.contains(&format!("note: the manifest does not say `{asked}`")), "{said}");
+    }
+    assert!(!said(&["export", "codes.yaml", "--codes"]).contains("note:"));
+    let is_of_codes = |file: &PathBuf| text(&fs::read(file).unwrap()).contains("\"kind\":\"codes\"");
+    let outcome = files(&bench.path(".bitsweep/outcomes")).into_iter().find(is_of_codes).unwrap();
+    fs::remove_file(outcome).unwrap();
+    let said = said(&["export", "codes.yaml", "--codes"]);
+    assert!(said.contains("note: 1 of 4 cells have no result yet and no rows"), "{said}");
+}
+
+/// Times are a table of their own: the results are those of a sweep that measures none, and its jobs serve both.
+#[test]
+fn times_of_searches_stand_beside_the_results() {
+    let bench = finished();
+    let table = bench.table();
+    bench.write("timed.yaml", format!("{MANIFEST}speed: {{ repeats: 2 }}\n"));
+    bench.ok(&["run", "timed.yaml", "--quiet", "--slots", "2"]);
+    let plan = json(&bench.ok(&["plan", "timed.yaml", "--json"]));
+    let speed = plan["jobs"].as_array().unwrap().iter().find(|job| job["kind"] == "speed").unwrap();
+    assert_eq!((&speed["total"], &speed["done"]), (&5.into(), &5.into()));
+    assert_eq!(bench.ok(&["export", "timed.yaml"]), table);
+    let times = rows(&bench.ok(&["export", "timed.yaml", "--speed"]));
+    assert_eq!(times.len(), 5 * (5 + 3 + 2));
+    assert!(times.iter().all(|row| row["value"].parse::<f64>().unwrap() > 0.0 && row["threads"] == "1"));
+    let of_binary = times.iter().filter(|row| row["codec"] == "binary/64" && row["seed"] == "0").count();
+    assert_eq!(of_binary, 10);
+    bench.ok(&["export", "timed.yaml", "--pack", "pack"]);
+    let pack = bench.path("pack");
+    check_sums(&pack);
+    assert_eq!(rows(&fs::read_to_string(pack.join("speed.csv")).unwrap()), times);
+    assert_eq!(fs::read_to_string(pack.join("results.csv")).unwrap(), table);
+    assert!(fs::read_to_string(pack.join("README.md")).unwrap().contains("they are measured anew"));
+    assert!(fs::read_to_string(pack.join("report.html")).unwrap().contains("Appendix: speed of searches"));
 }
 
 /// The pack that the Python package is tested with is of the form that this program writes.

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bitsweep_proto::job::{Embed, Retrieve, Spec};
+use bitsweep_proto::job::{Embed, Retrieve, Spec, TruncateSpec};
 use bitsweep_proto::wire::{InputFile, Task};
 use bitsweep_vectors::{Index, Matrix};
 
@@ -14,6 +14,7 @@ use crate::error::{Halt, JobError};
 use crate::retrieve;
 use crate::steps::Steps;
 use crate::texts::Row;
+use crate::truncate;
 
 /// The encoder of an embedding job of queries.
 pub struct QueryEncoder {
@@ -41,6 +42,13 @@ impl QueryEncoder {
         let vector = embed::embed_chunk(&self.spec, encoder, &[row], &mut Alone).map_err(never_stopped)?;
         let matrix = Matrix::new(1, encoder.dim(), vector).map_err(|error| never_stopped(error.into()))?;
         Ok(QueryVector(matrix))
+    }
+}
+
+impl QueryVector {
+    /// The vector as a search of truncated documents takes it.
+    pub fn truncated(&self, spec: &TruncateSpec) -> Result<Self, JobError> {
+        truncate::short(spec, &self.0).map(Self).map_err(never_stopped)
     }
 }
 

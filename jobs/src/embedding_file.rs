@@ -47,6 +47,19 @@ pub fn read(chunks: &[&InputFile], dim: usize) -> Result<Matrix, JobError> {
         }
         read_chunk(chunk, dim, &mut data)?;
     }
+    matrix(data, dim)
+}
+
+/// Reads one chunk, wherever in the embedding it stands.
+///
+/// Errors: as [`read`], but for the place.
+pub(crate) fn read_one(chunk: &InputFile, dim: usize) -> Result<Matrix, JobError> {
+    let mut data = Vec::new();
+    read_chunk(chunk, dim, &mut data)?;
+    matrix(data, dim)
+}
+
+fn matrix(data: Vec<f32>, dim: usize) -> Result<Matrix, JobError> {
     Matrix::new(data.len() / dim, dim, data).map_err(|error| JobError::damaged(format!("vectors: {error}")))
 }
 

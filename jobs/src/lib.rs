@@ -7,6 +7,8 @@
 //! a `Vec`.
 
 pub mod ask;
+mod classify;
+mod codes;
 mod compress;
 mod embed;
 pub mod embedding_file;
@@ -21,9 +23,11 @@ mod retrieve;
 pub mod run_file;
 mod runner;
 mod similarity;
+mod speed;
 mod steps;
 mod tensors;
 pub mod texts;
+mod truncate;
 
 /// Whether this machine can run the kinds that search.
 pub use bitsweep_vectors::baseline;

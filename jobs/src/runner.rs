@@ -7,7 +7,9 @@ use bitsweep_proto::wire::{Done, Task};
 use crate::embed::LoadedEncoder;
 use crate::error::{Halt, JobError};
 use crate::steps::Steps;
-use crate::{compress, embed, geometry, measure, noop, rescore, retrieve, similarity};
+use crate::{
+    classify, codes, compress, embed, geometry, measure, noop, rescore, retrieve, similarity, speed, truncate,
+};
 
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,12 +46,16 @@ impl Runner {
     pub fn run(&mut self, task: &Task, steps: &mut dyn Steps) -> Result<Ended, JobError> {
         let done = match &task.spec {
             Spec::Embed(spec) => embed::run(spec, task, steps, &mut self.encoder),
+            Spec::Truncate(spec) => truncate::run(spec, task, steps),
             Spec::Compress(spec) => compress::run(spec, task, steps),
             Spec::Retrieve(spec) => retrieve::run(spec, task, steps),
             Spec::Rescore(spec) => rescore::run(spec, task, steps),
             Spec::Measure(spec) => measure::run(spec, task, steps),
             Spec::Geometry(spec) => geometry::run(spec, task, steps),
+            Spec::Codes(spec) => codes::run(spec, task, steps),
             Spec::Similarity(spec) => similarity::run(spec, task, steps),
+            Spec::Speed(spec) => speed::run(spec, task, steps),
+            Spec::Classify(spec) => classify::run(spec, task, steps),
             Spec::Noop(_) => noop::run(steps),
         };
         match done {

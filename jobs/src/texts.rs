@@ -1,7 +1,7 @@
-//! Canonical datasets as jobs read them: JSON lines of documents, queries and sentences, lists of ids, judgements, scores.
+//! Canonical datasets as jobs read them: JSON lines of documents, queries and sentences, lists of ids, judgements, scores, labels.
 //!
-//! The formats are those of `bitsweep_proto::lock::LockedDataset` and `LockedSimilarity`. Lines are read one by one, whatever their length;
-//! an error names the file's role and the line.
+//! The formats are those of `bitsweep_proto::lock::LockedDataset`, `LockedSimilarity` and `LockedClassification`. Lines are read one
+//! by one, whatever their length; an error names the file's role and the line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::JobError;
 
@@ -107,22 +108,27 @@ pub fn row_ids(path: &Path) -> Result<Vec<String>, JobError> {
 
 /// A list of ids: one JSON string a line.
 pub fn ids(path: &Path) -> Result<Vec<String>, JobError> {
-    let mut lines = Lines::open(path)?;
-    let mut ids = Vec::new();
-    while let Some((number, line)) = lines.next_line()? {
-        ids.push(serde_json::from_slice(line).map_err(|error| wrong_line("ids", number, &error))?);
-    }
-    Ok(ids)
+    values(path, "ids")
+}
+
+/// Labels: one JSON string a line.
+pub fn labels(path: &Path) -> Result<Vec<String>, JobError> {
+    values(path, "labels")
 }
 
 /// Scores of people: one JSON number a line.
 pub fn scores(path: &Path) -> Result<Vec<f64>, JobError> {
+    values(path, "scores")
+}
+
+/// One JSON value a line; `what` they are, for messages.
+fn values<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Vec<T>, JobError> {
     let mut lines = Lines::open(path)?;
-    let mut scores = Vec::new();
+    let mut values = Vec::new();
     while let Some((number, line)) = lines.next_line()? {
-        scores.push(serde_json::from_slice(line).map_err(|error| wrong_line("scores", number, &error))?);
+        values.push(serde_json::from_slice(line).map_err(|error| wrong_line(what, number, &error))?);
     }
-    Ok(scores)
+    Ok(values)
 }
 
 /// Judgements: query id, document id, score, separated by tabs, the ids as JSON strings (so that none holds a raw tab).

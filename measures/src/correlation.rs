@@ -10,8 +10,8 @@
 //! Scores that are all equal say nothing of any pair: their correlation is 0 (scipy gives NaN), as a query without relevant
 //! documents counts 0. So it is with fewer than two pairs. Datasets whose own scores are all equal are refused on import.
 
-use bitsweep_proto::Measure;
 use bitsweep_proto::outcome::Measured;
+use bitsweep_proto::{Measure, Task};
 
 use crate::MeasureError;
 
@@ -36,7 +36,8 @@ pub fn correlate(measure: Measure, scores: &[f64], gold: &[f64]) -> Result<Measu
         | Measure::Precision { .. }
         | Measure::Success { .. }
         | Measure::RPrecision
-        | Measure::Bpref => return Err(MeasureError::OtherTask { measure }),
+        | Measure::Bpref
+        | Measure::Accuracy { .. } => return Err(MeasureError::OtherTask { measure, task: Task::Similarity }),
     };
     let queries = scores.len() as u64;
     Ok(Measured { measure, value, value_min: value, value_max: value, value_trec_eval: None, queries })
@@ -50,7 +51,7 @@ fn spearman(x: &[f64], y: &[f64]) -> f64 {
 }
 
 /// Twice the average rank of each value, less twice the mean rank: a whole number.
-fn ranks(values: &[f64]) -> Vec<i64> {
+pub(crate) fn ranks(values: &[f64]) -> Vec<i64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     // -0.0 and 0.0 are equal.
     order.sort_by(|a, b| (values[*a] + 0.0).total_cmp(&(values[*b] + 0.0)));
@@ -85,7 +86,7 @@ fn sum(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The correlation of these sums of products; 0 where one side does not vary.
-fn quotient(both: f64, x: f64, y: f64) -> f64 {
+pub(crate) fn quotient(both: f64, x: f64, y: f64) -> f64 {
     let scale = (x * y).sqrt();
     if scale > 0.0 { (both / scale).clamp(-1.0, 1.0) } else { 0.0 }
 }

@@ -13,7 +13,8 @@
 //! A run must hold every document of the last group it reaches into, so that each group is complete. Retrieval keeps
 //! the whole group tied at its cut for this reason.
 //!
-//! [`correlate`] is for pairs of sentences, which have no ranking: their scores against those of people.
+//! [`correlate`] is for pairs of sentences, which have no ranking: their scores against those of people. [`classify`] is for texts
+//! with labels: a vote of the nearest.
 //!
 //! [`statistics`] says what the difference between two runs is worth; [`conventions`] what other tools make of one.
 //!
@@ -32,6 +33,7 @@ mod overlap;
 mod run;
 pub mod statistics;
 mod success;
+mod vote;
 
 use bitsweep_proto::outcome::Measured;
 use bitsweep_proto::{Measure, Task};
@@ -39,6 +41,7 @@ use bitsweep_proto::{Measure, Task};
 pub use correlation::correlate;
 pub use judgements::Judgements;
 pub use run::{Hit, QueryRun};
+pub use vote::{Labels, classify};
 
 /// One measure of one query. All values lie in 0 … 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,11 +105,13 @@ pub enum MeasureError {
         /// The measure.
         measure: Measure,
     },
-    /// A measure of rankings for pairs, or one of pairs for a ranking.
-    #[error("{measure} measures no {}", other(.measure))]
+    /// A measure of one task asked of another.
+    #[error("{measure} measures no {}", measured_of(.task))]
     OtherTask {
         /// The measure.
         measure: Measure,
+        /// The task that it was asked of.
+        task: Task,
     },
     /// As many scores as pairs are needed.
     #[error("{scores} scores for {gold} pairs; each pair has one")]
@@ -124,11 +129,12 @@ pub enum MeasureError {
     },
 }
 
-/// What a measure was asked for in vain.
-fn other(measure: &Measure) -> &'static str {
-    match measure.task() {
-        Task::Retrieval => "pairs of sentences",
-        Task::Similarity => "rankings",
+/// What the measures of a task look at.
+fn measured_of(task: &Task) -> &'static str {
+    match task {
+        Task::Retrieval => "rankings",
+        Task::Similarity => "pairs of sentences",
+        Task::Classification => "labels",
     }
 }
 
@@ -156,7 +162,9 @@ pub fn evaluate(
             let reference = reference.ok_or(MeasureError::NoReference { measure })?;
             overlap::evaluate(k as usize, run, reference)
         }
-        Measure::Spearman | Measure::Pearson => return Err(MeasureError::OtherTask { measure }),
+        Measure::Spearman | Measure::Pearson | Measure::Accuracy { .. } => {
+            return Err(MeasureError::OtherTask { measure, task: Task::Retrieval });
+        }
     })
 }
 

@@ -65,7 +65,9 @@ fn plain(measure: Measure, [documents, reference]: [&[u32]; 2], grades: &[i32], 
             let found = top.iter().enumerate().filter(|(_, d)| gain(d) > 0.0);
             (1..).zip(found).map(|(count, (at, _))| f64::from(count) / (at + 1) as f64).sum::<f64>() / relevant
         }
-        Measure::Spearman | Measure::Pearson => unreachable!("{measure} looks at no ranking"),
+        Measure::Spearman | Measure::Pearson | Measure::Accuracy { .. } => {
+            unreachable!("{measure} looks at no judgements")
+        }
         Measure::Bpref => {
             let judged = grades.iter().chain(absent).filter(|grade| **grade == 0).count() as f64;
             let (mut before, mut sum) = (0.0, 0.0);

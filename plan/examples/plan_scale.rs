@@ -115,6 +115,7 @@ fn lock(manifest: &Manifest) -> Lock {
         models: manifest.models.keys().map(|name| (name.clone(), model(name))).collect(),
         datasets: manifest.datasets.keys().map(|name| (name.clone(), dataset(name))).collect(),
         similarity: Default::default(),
+        classification: Default::default(),
     }
 }
 

@@ -109,6 +109,16 @@ pub enum PlanError {
     /// A geometry of nothing.
     #[error("`geometry` is of documents and queries, and no dataset is for retrieval: remove it")]
     GeometryOfNothing,
+    /// Codes of nothing.
+    #[error(
+        "`codes` looks into the codes of binary codecs on retrieval datasets, and no cell has such a codec there: add one, or remove it"
+    )]
+    CodesOfNothing,
+    /// A speed of nothing.
+    #[error(
+        "`speed` is of searches without a second stage on retrieval datasets, and no cell is one: add one, or remove it"
+    )]
+    SpeedOfNothing,
     /// The lock does not know a source.
     #[error("{axis} \"{name}\" is not in the lock: resolve the sources again with --update-lock")]
     NotLocked {
@@ -151,6 +161,19 @@ pub enum PlanError {
         wanted: u32,
         /// What the model allows.
         most: u32,
+    },
+    /// A length that truncates nothing.
+    #[error(
+        "model \"{model}\": dims has {dims}, and its vectors have {dim} dimensions: name smaller lengths; whole vectors are measured \
+         in any case"
+    )]
+    TooManyDims {
+        /// Its name in the manifest.
+        model: String,
+        /// What the manifest asks for.
+        dims: u32,
+        /// What there is.
+        dim: u32,
     },
     /// A dataset that cannot be searched or measured.
     #[error("dataset \"{dataset}\" has no {what}: correct its source or remove it from the manifest")]

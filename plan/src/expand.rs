@@ -2,7 +2,8 @@
 //!
 //! Table order is models, then datasets, then codecs, each in manifest order; the second stages of a codec stand after the codec
 //! alone. A cell of `include` whose codec is not in `codecs` stands after the matrix cells of its model and dataset, and has no
-//! second stage. `include` wins over `exclude`; no cell stands twice.
+//! second stage. `include` wins over `exclude`; no cell stands twice. Those of truncated vectors follow, for each length of the model
+//! the whole matrix again; `include` adds none of them.
 
 use std::collections::HashMap;
 
@@ -45,18 +46,22 @@ pub fn expand(manifest: &Manifest) -> Expanded<'_> {
     let none = IndexSet::new();
 
     let mut cells = Vec::new();
-    for model in manifest.models.keys() {
+    for (model, said) in &manifest.models {
         for dataset in manifest.datasets.keys() {
             let added = included.get(&(model.as_str(), dataset.as_str())).unwrap_or(&none);
-            let point = |codec, rescore| Point { model, dataset, codec, rescore };
+            let point = |codec, rescore| Point { model, dataset, codec, dims: None, rescore };
             let of_matrix =
                 matrix.iter().flat_map(|codec| stages(manifest, (dataset, codec)).map(|stage| point(*codec, stage)));
-            let kept = of_matrix.filter(|point| {
+            let of_matrix: Vec<Point<'_>> = of_matrix.collect();
+            let kept = of_matrix.iter().copied().filter(|point| {
                 let excluded = exclude.any(point);
                 !excluded || point.rescore.is_none() && added.contains(&point.codec)
             });
             let mut points: Vec<Point<'_>> = kept.collect();
             points.extend(added.iter().filter(|codec| !matrix.contains(*codec)).map(|codec| point(*codec, None)));
+            let of_length = |dims| of_matrix.iter().map(move |point| Point { dims: Some(dims), ..*point });
+            let truncated = said.dims.iter().copied().flat_map(of_length);
+            points.extend(truncated.filter(|point| !exclude.any(point)));
             for point in points {
                 let entry = tiers.first(&point).map(|entry| &manifest.tiers[entry]);
                 let tier = entry.map_or(DEFAULT_TIER, |entry| entry.tier);
@@ -74,9 +79,14 @@ pub fn expand(manifest: &Manifest) -> Expanded<'_> {
     Expanded { cells, problems }
 }
 
-/// The codec alone, then its second stages: those of searches, for nothing is ranked in pairs.
+/// Whether a dataset is for retrieval: second stages, timed searches and codes that are looked into are of those alone.
+pub(crate) fn is_searched(manifest: &Manifest, dataset: &str) -> bool {
+    manifest.datasets.get(dataset).is_some_and(|dataset| dataset.task == Task::Retrieval)
+}
+
+/// The codec alone, then its second stages: those of retrieval. Nothing is ranked in pairs, and a vote is of the codec alone.
 fn stages(manifest: &Manifest, (dataset, codec): (&str, &Codec)) -> impl Iterator<Item = Option<Rescore>> {
-    let ranked = manifest.datasets.get(dataset).is_some_and(|dataset| dataset.task == Task::Retrieval);
+    let ranked = is_searched(manifest, dataset);
     let rescored = manifest.rescore.iter().filter(move |_| ranked).flat_map(|axis| axis.expand(codec));
     std::iter::once(None).chain(rescored.map(Some))
 }

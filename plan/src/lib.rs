@@ -5,6 +5,8 @@
 //! [`retry`]). Does not own: files, networks, clocks or threads. Time is an argument, facts come in as values, and what
 //! is to be done goes out as values. So one code serves the embedded run, the coordinator and the tests.
 
+mod classification;
+mod codes;
 pub mod errors;
 pub mod expand;
 pub mod explain;
@@ -14,7 +16,9 @@ mod recipe;
 pub mod retry;
 pub mod scheduler;
 mod similarity;
+mod speed;
 pub mod summary;
+mod truncation;
 pub mod work;
 
 pub use errors::{PlanError, PlanErrors};

@@ -10,11 +10,13 @@ use bitsweep_proto::plan::{PLAN_VERSION, PlannedCell};
 use bitsweep_proto::{Cell, Codec, Manifest, Measure, Plan, Profiles, Task};
 use indexmap::IndexSet;
 
+use crate::classification::{Classification, Labelled};
 use crate::errors::{PlanError, PlanErrors};
 use crate::expand::{DEFAULT_TIER, ExpandedCell, expand};
 use crate::graph::Graph;
 use crate::recipe::{Aim, Pair, Retrieval, of_task};
 use crate::similarity::{Pairs, Similarity};
+use crate::{codes, speed};
 
 /// The plan of `manifest`, whose text is `text`, with the sources in `lock`, for machines that offer `profiles`.
 ///
@@ -23,10 +25,12 @@ pub fn plan(manifest: &Manifest, text: &str, lock: &Lock, profiles: &Profiles) -
     let expanded = expand(manifest);
     let mut errors = expanded.problems;
     errors.extend(unfit_measures(manifest, &expanded.cells));
+    errors.extend(codes::of_nothing(manifest, &expanded.cells));
+    errors.extend(speed::of_nothing(manifest, &expanded.cells));
     errors.extend(idle_expectations(manifest, &expanded.cells));
     errors.extend(unusable_sources(manifest, lock, &expanded.cells));
 
-    let aims = (Aim::of(&manifest.measures), of_task(&manifest.measures, Task::Similarity));
+    let aims = Aims::of(&manifest.measures);
     let mut graph = Graph::new(profiles);
     let mut cells = Vec::with_capacity(expanded.cells.len());
     for group in expanded.cells.chunk_by(|a, b| place(a) == place(b)) {
@@ -38,22 +42,34 @@ pub fn plan(manifest: &Manifest, text: &str, lock: &Lock, profiles: &Profiles) -
         if !errors.is_empty() {
             continue; // Nothing will be planned; go on looking for problems.
         }
-        let most = group.iter().filter_map(|cell| cell.point.rescore).map(|rescore| rescore.candidates).max();
-        let recipe = subject.recipe(&mut graph, (&aims, most.unwrap_or(0)));
-        for cell in group {
-            let Point { codec, rescore, .. } = cell.point;
-            let job = match &recipe {
-                Recipe::Retrieval(recipe) => recipe.measure(&mut graph, codec, rescore),
-                Recipe::Similarity(recipe) => recipe.measure(&mut graph, codec),
-            };
-            cells.push(PlannedCell {
-                cell: Cell::retrieval(model, dataset, codec).rescored(rescore),
-                tier: cell.tier,
-                track: cell.track,
-                job,
-            });
+        let whole = subject.recipe(&mut graph, &aims);
+        for of_length in group.chunk_by(|a, b| a.point.dims == b.point.dims) {
+            let most = of_length.iter().filter_map(|cell| cell.point.rescore).map(|rescore| rescore.candidates).max();
+            let recipe = whole.of_length(&mut graph, (of_length[0].point.dims, most.unwrap_or(0)));
+            for cell in of_length {
+                let Point { codec, dims, rescore, .. } = cell.point;
+                let job = match &recipe {
+                    Recipe::Retrieval(recipe) => recipe.measure(&mut graph, codec, rescore),
+                    Recipe::Similarity(recipe) => recipe.measure(&mut graph, codec),
+                    Recipe::Classification(recipe) => recipe.measure(&mut graph, codec),
+                };
+                cells.push(PlannedCell {
+                    cell: Cell::retrieval(model, dataset, codec).truncated(dims).rescored(rescore),
+                    tier: cell.tier,
+                    track: cell.track,
+                    job,
+                });
+            }
+            if let Recipe::Retrieval(recipe) = &recipe
+                && manifest.codes
+            {
+                cells.extend(codes::cells(&mut graph, recipe, of_length));
+            }
+            if let (Recipe::Retrieval(recipe), Some(speed)) = (&recipe, &manifest.speed) {
+                cells.extend(speed::cells(&mut graph, recipe, (of_length, speed)));
+            }
         }
-        if let Recipe::Retrieval(recipe) = &recipe
+        if let Recipe::Retrieval(recipe) = &whole
             && manifest.geometry
         {
             // As early, and as much a part of the core, as the first of the cells that it explains.
@@ -87,16 +103,35 @@ fn place<'m>(cell: &ExpandedCell<'m>) -> (&'m str, &'m str) {
     (cell.point.model, cell.point.dataset)
 }
 
+/// What is measured of the datasets of each task.
+struct Aims {
+    retrieval: Aim,
+    similarity: Vec<Measure>,
+    classification: Vec<Measure>,
+}
+
+impl Aims {
+    fn of(measures: &[Measure]) -> Self {
+        Self {
+            retrieval: Aim::of(measures),
+            similarity: of_task(measures, Task::Similarity),
+            classification: of_task(measures, Task::Classification),
+        }
+    }
+}
+
 /// What manifest and lock say of one model and one dataset.
 enum Subject<'a> {
     Retrieval(Pair<'a>),
     Similarity(Pairs<'a>),
+    Classification(Labelled<'a>),
 }
 
 /// The jobs of one model on one dataset.
 enum Recipe<'a> {
     Retrieval(Retrieval<'a>),
     Similarity(Similarity<'a>),
+    Classification(Classification<'a>),
 }
 
 impl<'a> Subject<'a> {
@@ -113,22 +148,27 @@ impl<'a> Subject<'a> {
                 let locked = lock.similarity.get(name)?;
                 Self::Similarity(Pairs { model, locked_model, locked })
             }
+            Task::Classification => {
+                let locked = lock.classification.get(name)?;
+                Self::Classification(Labelled { model, locked_model, locked })
+            }
         })
     }
 
-    /// `most_candidates`: those of the deepest second stage.
-    fn recipe(&self, graph: &mut Graph<'_>, (aims, most_candidates): (&'a (Aim, Vec<Measure>), u32)) -> Recipe<'a> {
+    /// That of whole vectors.
+    fn recipe(&self, graph: &mut Graph<'_>, aims: &'a Aims) -> Recipe<'a> {
         match self {
-            Self::Retrieval(pair) => Recipe::Retrieval(Retrieval::new(graph, *pair, (&aims.0, most_candidates))),
-            Self::Similarity(pairs) => Recipe::Similarity(Similarity::new(graph, *pairs, &aims.1)),
+            Self::Retrieval(pair) => Recipe::Retrieval(Retrieval::new(graph, *pair, &aims.retrieval)),
+            Self::Similarity(pairs) => Recipe::Similarity(Similarity::new(graph, *pairs, &aims.similarity)),
+            Self::Classification(of) => Recipe::Classification(Classification::new(graph, *of, &aims.classification)),
         }
     }
 
     fn dim(&self) -> u32 {
         match self {
-            Self::Retrieval(Pair { locked_model, .. }) | Self::Similarity(Pairs { locked_model, .. }) => {
-                locked_model.facts.dim
-            }
+            Self::Retrieval(Pair { locked_model, .. })
+            | Self::Similarity(Pairs { locked_model, .. })
+            | Self::Classification(Labelled { locked_model, .. }) => locked_model.facts.dim,
         }
     }
 
@@ -137,6 +177,19 @@ impl<'a> Subject<'a> {
         match self {
             Self::Retrieval(pair) => (pair.locked_dataset.counts.documents, "the documents", "this dataset"),
             Self::Similarity(pairs) => (pairs.locked.counts.fit, "the sentences of `fit`", "that split"),
+            Self::Classification(of) => (of.locked.counts.documents, "the texts of `fit`", "that split"),
+        }
+    }
+}
+
+impl Recipe<'_> {
+    /// The same for vectors of one length, truncated to `dims` dimensions or whole. `most_candidates`: those of the deepest second
+    /// stage.
+    fn of_length(&self, graph: &mut Graph<'_>, (dims, most_candidates): (Option<u32>, u32)) -> Self {
+        match self {
+            Self::Retrieval(recipe) => Self::Retrieval(recipe.of_length(graph, (dims, most_candidates))),
+            Self::Similarity(recipe) => Self::Similarity(recipe.of_length(graph, dims)),
+            Self::Classification(recipe) => Self::Classification(recipe.of_length(graph, dims)),
         }
     }
 }
@@ -155,6 +208,7 @@ fn unfit_measures(manifest: &Manifest, cells: &[ExpandedCell<'_>]) -> Vec<PlanEr
             let example = match task {
                 Task::Retrieval => "nDCG@10",
                 Task::Similarity => "Spearman",
+                Task::Classification => "Accuracy@10",
             };
             errors.push(PlanError::Unmeasured { dataset: (*name).to_owned(), task: *task, example });
         }
@@ -174,7 +228,8 @@ fn idle_expectations(manifest: &Manifest, cells: &[ExpandedCell<'_>]) -> Vec<Pla
     let mut errors = Vec::new();
     for (i, expect) in manifest.expect.iter().enumerate() {
         let is_there = |cell: &ExpandedCell<'_>| {
-            place(cell) == (&expect.model, &expect.dataset) && cell.point.codec == Codec::Float32
+            place(cell) == (&expect.model, &expect.dataset)
+                && (cell.point.codec, cell.point.dims) == (Codec::Float32, None)
         };
         let what = if !cells.iter().any(is_there) {
             format!("float32 of {} on {}", expect.model, expect.dataset)
@@ -204,7 +259,10 @@ fn unusable_sources(manifest: &Manifest, lock: &Lock, cells: &[ExpandedCell<'_>]
                 found: found.to_owned(),
                 known: ARCHITECTURES.join(", "),
             }),
-            Some(_) => errors.extend(too_many_tokens(manifest, lock, name)),
+            Some(_) => {
+                errors.extend(too_many_tokens(manifest, lock, name));
+                errors.extend(too_many_dims(manifest, lock, name));
+            }
         }
     }
     for name in datasets {
@@ -224,6 +282,16 @@ fn unusable_sources(manifest: &Manifest, lock: &Lock, cells: &[ExpandedCell<'_>]
                     errors.extend(other_split(name, &said.split, &locked.split));
                     errors.extend(other_split(name, said.fit.as_deref().unwrap_or_default(), &locked.fit));
                     let counts = [("pairs", locked.counts.pairs), ("sentences to fit codecs on", locked.counts.fit)];
+                    errors.extend(counts.into_iter().filter_map(|count| empty(name, count)));
+                }
+            },
+            Task::Classification => match lock.classification.get(name) {
+                None => errors.push(missing("dataset", name)),
+                Some(locked) => {
+                    errors.extend(other_split(name, &said.split, &locked.split));
+                    errors.extend(other_split(name, said.fit.as_deref().unwrap_or_default(), &locked.fit));
+                    let counts =
+                        [("labelled texts", locked.counts.documents), ("texts to measure", locked.counts.queries)];
                     errors.extend(counts.into_iter().filter_map(|count| empty(name, count)));
                 }
             },
@@ -247,12 +315,20 @@ fn too_many_tokens(manifest: &Manifest, lock: &Lock, name: &str) -> Option<PlanE
     (wanted > most).then(|| PlanError::TooManyTokens { model: name.to_owned(), wanted, most })
 }
 
+/// What is truncated gets shorter.
+fn too_many_dims(manifest: &Manifest, lock: &Lock, name: &str) -> Option<PlanError> {
+    let (said, dim) = (manifest.models.get(name)?, lock.models.get(name)?.facts.dim);
+    let dims = said.dims.iter().copied().find(|dims| *dims >= dim)?;
+    Some(PlanError::TooManyDims { model: name.to_owned(), dims, dim })
+}
+
 /// Why `cell` cannot be run, or `None` where it can.
 fn unfit(subject: &Subject<'_>, cell: &ExpandedCell<'_>) -> Option<PlanError> {
     let (count, what, whose) = subject.learnt_from();
-    let Point { model, dataset, codec, .. } = cell.point;
+    let Point { model, dataset, codec, dims, .. } = cell.point;
+    let dim = dims.unwrap_or_else(|| subject.dim());
     let too_few = || {
-        let needed = codec.least_documents(subject.dim());
+        let needed = codec.least_documents(dim);
         let few = (1..needed).contains(&count);
         few.then(|| format!("{codec} learns from {what} and needs {needed}, {whose} has {count}"))
     };
@@ -260,6 +336,7 @@ fn unfit(subject: &Subject<'_>, cell: &ExpandedCell<'_>) -> Option<PlanError> {
         let pairs = matches!(subject, Subject::Similarity(_)) && codec.is_approximate();
         pairs.then(|| "its search is approximate and may leave a pair without a score".to_owned())
     };
-    let why = codec.unfit(subject.dim()).or_else(too_few).or_else(approximate)?;
-    Some(PlanError::Unfit { model: model.to_owned(), dataset: dataset.to_owned(), codec: codec.name(), why })
+    let why = codec.unfit(dim).or_else(too_few).or_else(approximate)?;
+    let codec = dims.map_or_else(|| codec.name(), |dims| format!("{codec} of the first {dims} dimensions"));
+    Some(PlanError::Unfit { model: model.to_owned(), dataset: dataset.to_owned(), codec, why })
 }

@@ -2,18 +2,22 @@
 //!
 //! Embeddings of documents and of queries in fixed row shards, shared by every codec; per codec an index (float32
 //! searches the embedding itself), a run and its measures; per second stage a run made from it, and its measures. A measure that compares with float32 adds the float32 run,
-//! whether float32 is a cell or not.
+//! whether float32 is a cell or not. Truncated vectors are planned like those of a model with fewer dimensions, but for two things: their
+//! embeddings are made of the whole ones, which all lengths share, and what is compared with float32 is compared with float32 of
+//! the whole vectors.
 
 use bitsweep_proto::job::{
-    CHUNK_ROWS, Compress, Embed, GeometrySpec, MeasureSpec, RescoreSpec, Retrieve, SHARD_ROWS, Texts,
+    CHUNK_ROWS, CodesSpec, Compress, Embed, GeometrySpec, MeasureSpec, RescoreSpec, Retrieve, SHARD_ROWS, SpeedSpec,
+    Texts,
 };
 use bitsweep_proto::lock::{LockedDataset, LockedFile, LockedModel};
-use bitsweep_proto::manifest::{Dataset, Model};
+use bitsweep_proto::manifest::{Dataset, Model, Speed};
 use bitsweep_proto::plan::{From, Input};
 use bitsweep_proto::rescore::Exact;
 use bitsweep_proto::{Codec, Digest, Measure, Rescore, Spec, Task};
 
 use crate::graph::{Graph, artifact};
+use crate::truncation::{truncated, truncation};
 
 /// What stands in the manifest and in the lock for one model and one dataset.
 #[derive(Clone, Copy)]
@@ -52,9 +56,12 @@ pub(crate) fn of_task(measures: &[Measure], task: Task) -> Vec<Measure> {
 }
 
 /// The jobs of one pair: the embeddings, planned at once, and what is planned for each codec.
+#[derive(Clone)]
 pub(crate) struct Retrieval<'a> {
     pair: Pair<'a>,
     aim: &'a Aim,
+    /// Dimensions of the vectors.
+    dim: u32,
     /// The most candidates that any second stage here ranks again.
     most_candidates: u32,
     documents: Vec<Input>,
@@ -63,11 +70,26 @@ pub(crate) struct Retrieval<'a> {
 }
 
 impl<'a> Retrieval<'a> {
-    pub(crate) fn new(graph: &mut Graph<'_>, pair: Pair<'a>, (aim, most_candidates): (&'a Aim, u32)) -> Self {
+    /// Of whole vectors, and without second stages: see [`Self::of_length`].
+    pub(crate) fn new(graph: &mut Graph<'_>, pair: Pair<'a>, aim: &'a Aim) -> Self {
+        let dim = pair.locked_model.facts.dim;
         let [documents, queries] = pair.texts().map(|of| embeddings(graph, (pair.model, pair.locked_model), &of));
-        let mut recipe = Self { pair, aim, most_candidates, documents, queries, reference: None };
+        let mut recipe = Self { pair, aim, dim, most_candidates: 0, documents, queries, reference: None };
         if aim.needs_reference {
             recipe.reference = Some(recipe.retrieve(graph, Codec::Float32, aim.depth));
+        }
+        recipe
+    }
+
+    /// The same for vectors truncated to `dims` dimensions, or whole ones where that is none. `most_candidates` are those of the
+    /// deepest second stage there.
+    pub(crate) fn of_length(&self, graph: &mut Graph<'_>, (dims, most_candidates): (Option<u32>, u32)) -> Self {
+        let mut recipe = Self { most_candidates, ..self.clone() };
+        if let Some(dims) = dims {
+            let spec = truncation((self.pair.model, self.pair.locked_model), dims);
+            recipe.dim = dims;
+            recipe.documents = truncated(graph, spec, &self.documents);
+            recipe.queries = truncated(graph, spec, &self.queries);
         }
         recipe
     }
@@ -91,7 +113,14 @@ impl<'a> Retrieval<'a> {
     /// The job that measures the geometry of the embeddings.
     pub(crate) fn geometry(&self, graph: &mut Graph<'_>) -> u32 {
         let inputs = self.documents.iter().chain(&self.queries).cloned().collect();
-        graph.add(Spec::Geometry(GeometrySpec { dim: self.pair.locked_model.facts.dim }), inputs)
+        graph.add(Spec::Geometry(GeometrySpec { dim: self.dim }), inputs)
+    }
+
+    /// The job that looks into the codes of a binary codec.
+    pub(crate) fn codes(&self, graph: &mut Graph<'_>, codec: Codec) -> u32 {
+        let mut inputs = vec![artifact("index", self.index(graph, codec))];
+        inputs.extend(self.documents.iter().chain(&self.queries).cloned());
+        graph.add(Spec::Codes(CodesSpec { codec: codec.stored(), dim: self.dim }), inputs)
     }
 
     /// The run of `codec` with its best documents ranked again. Where the run that is measured does not go deep enough, all
@@ -105,23 +134,35 @@ impl<'a> Retrieval<'a> {
             Exact::Float32 => inputs.extend_from_slice(&self.documents),
             Exact::Int8 => inputs.push(artifact("index", self.index(graph, with.codec()))),
         }
-        let dim = self.pair.locked_model.facts.dim;
-        graph.add(Spec::Rescore(RescoreSpec { with, candidates, dim, depth }), inputs)
+        graph.add(Spec::Rescore(RescoreSpec { with, candidates, dim: self.dim, depth }), inputs)
     }
 
     fn index(&self, graph: &mut Graph<'_>, codec: Codec) -> u32 {
-        let dim = self.pair.locked_model.facts.dim;
-        graph.add(Spec::Compress(Compress { codec: codec.stored(), dim }), self.documents.clone())
+        graph.add(Spec::Compress(Compress { codec: codec.stored(), dim: self.dim }), self.documents.clone())
     }
 
-    fn retrieve(&self, graph: &mut Graph<'_>, codec: Codec, depth: u32) -> u32 {
-        let dim = self.pair.locked_model.facts.dim;
+    /// The job that measures how long searches of `codec` take. It drops no document with the id of the query: that is no part
+    /// of a search.
+    pub(crate) fn speed(&self, graph: &mut Graph<'_>, codec: Codec, speed: &Speed) -> u32 {
+        let Speed { warm_up, repeats, depth } = *speed;
+        let inputs = self.searched(graph, codec);
+        graph.add(Spec::Speed(SpeedSpec { codec, dim: self.dim, warm_up, repeats, depth }), inputs)
+    }
+
+    /// The queries, and what they search.
+    fn searched(&self, graph: &mut Graph<'_>, codec: Codec) -> Vec<Input> {
         let mut inputs = self.queries.clone();
         if codec == Codec::Float32 {
             inputs.extend_from_slice(&self.documents);
         } else {
             inputs.push(artifact("index", self.index(graph, codec)));
         }
+        inputs
+    }
+
+    fn retrieve(&self, graph: &mut Graph<'_>, codec: Codec, depth: u32) -> u32 {
+        let dim = self.dim;
+        let mut inputs = self.searched(graph, codec);
         let wanted = self.pair.dataset.ignore_identical_ids;
         let ignore_identical_ids = wanted.unwrap_or(self.pair.locked_dataset.ignore_identical_ids);
         if ignore_identical_ids {

@@ -3,7 +3,7 @@
 //! Embeddings of both sentences of the pairs, and of the sentences that codecs are fitted on where a codec learns at all, shared by
 //! every codec; per codec one job that fits, scores and measures.
 
-use bitsweep_proto::job::{SimilaritySpec, Texts};
+use bitsweep_proto::job::{SimilaritySpec, Texts, TruncateSpec};
 use bitsweep_proto::lock::{LockedFile, LockedModel, LockedSimilarity};
 use bitsweep_proto::manifest::Model;
 use bitsweep_proto::plan::Input;
@@ -11,6 +11,7 @@ use bitsweep_proto::{Codec, Measure, Spec};
 
 use crate::graph::Graph;
 use crate::recipe::{Embedded, blob, embeddings};
+use crate::truncation::{truncated, truncation};
 
 /// What stands in the manifest and in the lock for one model and one dataset of pairs.
 #[derive(Clone, Copy)]
@@ -25,6 +26,8 @@ pub(crate) struct Similarity<'a> {
     of: Pairs<'a>,
     measures: &'a [Measure],
     sides: Vec<Input>,
+    /// What truncates the vectors; `None`: they are whole.
+    truncation: Option<TruncateSpec>,
 }
 
 impl<'a> Similarity<'a> {
@@ -32,18 +35,32 @@ impl<'a> Similarity<'a> {
     pub(crate) fn new(graph: &mut Graph<'_>, of: Pairs<'a>, measures: &'a [Measure]) -> Self {
         let mut sides = of.embeddings(graph, ("a", &of.locked.a, of.locked.counts.pairs));
         sides.extend(of.embeddings(graph, ("b", &of.locked.b, of.locked.counts.pairs)));
-        Self { of, measures, sides }
+        Self { of, measures, sides, truncation: None }
+    }
+
+    /// The same for vectors truncated to `dims` dimensions, or whole ones where that is none.
+    pub(crate) fn of_length(&self, graph: &mut Graph<'_>, dims: Option<u32>) -> Self {
+        let truncation = dims.map(|dims| truncation((self.of.model, self.of.locked_model), dims));
+        let sides = match truncation {
+            Some(spec) => truncated(graph, spec, &self.sides),
+            None => self.sides.clone(),
+        };
+        Self { of: self.of, measures: self.measures, sides, truncation }
     }
 
     /// The job of `codec`, with all that it needs.
     pub(crate) fn measure(&self, graph: &mut Graph<'_>, codec: Codec) -> u32 {
         let locked = self.of.locked;
         let mut inputs = self.sides.clone();
-        if codec.least_documents(self.of.locked_model.facts.dim) > 0 {
-            inputs.extend(self.of.embeddings(graph, ("fit", &locked.fit_texts, locked.counts.fit)));
+        let dim = self.truncation.map_or(self.of.locked_model.facts.dim, |spec| spec.dims);
+        if codec.least_documents(dim) > 0 {
+            let whole = self.of.embeddings(graph, ("fit", &locked.fit_texts, locked.counts.fit));
+            inputs.extend(match self.truncation {
+                Some(spec) => truncated(graph, spec, &whole),
+                None => whole,
+            });
         }
         inputs.push(blob("scores", &locked.scores));
-        let dim = self.of.locked_model.facts.dim;
         graph.add(Spec::Similarity(SimilaritySpec { codec, dim, measures: self.measures.to_vec() }), inputs)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bitsweep_proto::job::{Compress, Embed, RescoreSpec, Retrieve};
+use bitsweep_proto::job::{Compress, Embed, RescoreSpec, Retrieve, TruncateSpec};
 use bitsweep_proto::plan::{From, PlannedJob};
 use bitsweep_proto::{Axis, JobKey, Kind, Plan, Spec};
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,7 @@ pub struct CellCount {
     pub model: String,
     /// Dataset name.
     pub dataset: String,
-    /// `float32`, `int8`, `pq`, `binary` …, or `geometry`.
+    /// `float32`, `int8`, `pq`, `binary` …, or a study: `geometry`, `codes` …
     pub family: String,
     /// Cells in the plan.
     pub cells: u64,
@@ -69,7 +69,7 @@ pub fn summary(plan: &Plan, done: &dyn Fn(&JobKey) -> bool) -> Summary {
     let kinds = kinds
         .into_iter()
         .filter(|count| {
-            count.total > 0 || !matches!(count.kind, Kind::Rescore | Kind::Geometry | Kind::Similarity | Kind::Noop)
+            count.total > 0 || matches!(count.kind, Kind::Embed | Kind::Compress | Kind::Retrieve | Kind::Measure)
         })
         .collect();
     Summary { kinds, matrix: matrix(plan, &job_done) }
@@ -80,7 +80,7 @@ fn matrix(plan: &Plan, job_done: &[bool]) -> Vec<CellCount> {
     let mut places: HashMap<(&str, &str, &str), usize> = HashMap::new();
     for planned in &plan.cells {
         let (model, dataset) = (planned.cell.model(), planned.cell.dataset());
-        let codec = planned.cell.get(Axis::Codec).or_else(|| planned.cell.get(Axis::Study)).unwrap_or_default();
+        let codec = planned.cell.get(Axis::Study).or_else(|| planned.cell.get(Axis::Codec)).unwrap_or_default();
         let family = codec.split('/').next().unwrap_or_default();
         let place = *places.entry((model, dataset, family)).or_insert_with(|| {
             let [model, dataset, family] = [model, dataset, family].map(str::to_owned);
@@ -101,6 +101,8 @@ struct Rows(Vec<JobRows>);
 struct JobRows {
     documents: u64,
     queries: u64,
+    /// Rows of a truncating job, whatever they are.
+    vectors: u64,
 }
 
 impl Rows {
@@ -114,6 +116,9 @@ impl Rows {
                 match (input.name.as_str(), &plan.jobs[other as usize].spec) {
                     ("documents", Spec::Embed(embed)) => own.documents += embed.rows,
                     ("queries", Spec::Embed(embed)) => own.queries += embed.rows,
+                    ("vectors", Spec::Embed(embed)) => own.vectors += embed.rows,
+                    ("documents", Spec::Truncate(_)) => own.documents += other_rows.vectors,
+                    ("queries", Spec::Truncate(_)) => own.queries += other_rows.vectors,
                     ("index", _) => own.documents += other_rows.documents,
                     _ => {}
                 }
@@ -124,9 +129,10 @@ impl Rows {
     }
 
     fn expected_bytes(&self, index: usize, job: &PlannedJob) -> u64 {
-        let JobRows { documents, queries } = self.0[index];
+        let JobRows { documents, queries, vectors } = self.0[index];
         match &job.spec {
             Spec::Embed(Embed { rows, dim, .. }) => rows * 4 * u64::from(*dim),
+            Spec::Truncate(TruncateSpec { dims, .. }) => vectors * 4 * u64::from(*dims),
             Spec::Compress(Compress { codec, dim }) => {
                 let each = codec.footprint(*dim, documents).bytes_per_vector;
                 documents * each + codec.stored_shared_bytes(*dim, documents)
@@ -134,7 +140,13 @@ impl Rows {
             Spec::Retrieve(Retrieve { depth, .. }) | Spec::Rescore(RescoreSpec { depth, .. }) => {
                 queries * documents.min(u64::from(*depth)) * HIT_BYTES
             }
-            Spec::Measure(_) | Spec::Geometry(_) | Spec::Similarity(_) | Spec::Noop(_) => 0,
+            Spec::Measure(_)
+            | Spec::Geometry(_)
+            | Spec::Codes(_)
+            | Spec::Similarity(_)
+            | Spec::Classify(_)
+            | Spec::Speed(_)
+            | Spec::Noop(_) => 0,
         }
     }
 }

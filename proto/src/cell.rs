@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{Codec, NotACodec};
 use crate::rescore::Rescore;
+use crate::study::Study;
 
 /// An axis of the matrix. The order here is the order in a cell and in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,9 +20,11 @@ pub enum Axis {
     Codec,
     /// The codec's seed; absent where it has none.
     Seed,
+    /// Dimensions that the vectors are truncated to; absent where they are whole.
+    Dims,
     /// The second stage; absent where there is none.
     Rescore,
-    /// What is studied where it is not a codec: `geometry`.
+    /// What is studied where it is not how well a codec retrieves: see [`Study`].
     Study,
 }
 
@@ -33,13 +36,14 @@ impl Axis {
             Self::Dataset => "dataset",
             Self::Codec => "codec",
             Self::Seed => "seed",
+            Self::Dims => "dims",
             Self::Rescore => "rescore",
             Self::Study => "study",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        let all = [Self::Model, Self::Dataset, Self::Codec, Self::Seed, Self::Rescore, Self::Study];
+        let all = [Self::Model, Self::Dataset, Self::Codec, Self::Seed, Self::Dims, Self::Rescore, Self::Study];
         all.into_iter().find(|axis| axis.name() == name)
     }
 }
@@ -58,6 +62,15 @@ impl Cell {
         Self(axes)
     }
 
+    /// The same cell of vectors truncated to so many dimensions; whole ones where it is none.
+    pub fn truncated(mut self, dims: Option<u32>) -> Self {
+        let place = self.0.partition_point(|(axis, _)| *axis < Axis::Dims);
+        if let Some(dims) = dims {
+            self.0.insert(place, (Axis::Dims, dims.to_string()));
+        }
+        self
+    }
+
     /// The same cell with a second stage.
     pub fn rescored(mut self, rescore: Option<Rescore>) -> Self {
         self.0.extend(rescore.map(|rescore| (Axis::Rescore, rescore.to_string())));
@@ -66,8 +79,25 @@ impl Cell {
 
     /// The cell of the geometry of one model on one dataset.
     pub fn geometry(model: &str, dataset: &str) -> Self {
-        let axes = [(Axis::Model, model), (Axis::Dataset, dataset), (Axis::Study, "geometry")];
+        let axes = [(Axis::Model, model), (Axis::Dataset, dataset), (Axis::Study, Study::Geometry.name())];
         Self(axes.map(|(axis, value)| (axis, value.to_owned())).to_vec())
+    }
+
+    /// The same cell, of whose codec something else is studied.
+    pub fn studied(mut self, study: Study) -> Self {
+        self.0.retain(|(axis, _)| *axis != Axis::Study);
+        self.0.push((Axis::Study, study.name().to_owned()));
+        self
+    }
+
+    /// The cell of which something is studied: this one without its study. Of a geometry, model and dataset alone.
+    pub fn configuration(&self) -> Self {
+        Self(self.0.iter().filter(|(axis, _)| *axis != Axis::Study).cloned().collect())
+    }
+
+    /// What is studied; `None` where it is how well a codec does its task.
+    pub fn study(&self) -> Option<Study> {
+        Study::parse(self.get(Axis::Study)?)
     }
 
     /// Whether it is a point of a study of codecs, of retrieval or of another task: such a cell has a codec.
@@ -93,6 +123,11 @@ impl Cell {
     /// The dataset's name, empty where the cell has none.
     pub fn dataset(&self) -> &str {
         self.get(Axis::Dataset).unwrap_or_default()
+    }
+
+    /// Dimensions that its vectors are truncated to; `None` where they are whole.
+    pub fn dims(&self) -> Option<u32> {
+        self.get(Axis::Dims)?.parse().ok()
     }
 
     /// The second stage; `None` where there is none.
@@ -148,10 +183,22 @@ mod tests {
         assert_eq!(rescored.to_string(), "model=m,dataset=d,codec=binary/64,seed=3,rescore=float32/80");
         assert_eq!(Cell::parse(&rescored.to_string()), Some(rescored.clone()));
         assert_eq!((rescored.rescore(), cell.rescore(), cell.clone().rescored(None)), (rescore, None, cell.clone()));
+        let truncated = cell.clone().truncated(Some(128));
+        assert_eq!(truncated.to_string(), "model=m,dataset=d,codec=binary/64,seed=3,dims=128");
+        assert_eq!(Cell::parse(&truncated.to_string()), Some(truncated.clone()));
+        assert_eq!(rescored.clone().truncated(Some(128)), truncated.clone().rescored(rescore));
+        assert_eq!((truncated.dims(), cell.dims(), cell.clone().truncated(None)), (Some(128), None, cell.clone()));
         let geometry = Cell::geometry("m", "d");
         assert_eq!(geometry.to_string(), "model=m,dataset=d,study=geometry");
         assert_eq!(Cell::parse(&geometry.to_string()), Some(geometry.clone()));
         assert!(cell.is_retrieval() && !geometry.is_retrieval());
+        let codes = cell.clone().studied(Study::Codes);
+        assert_eq!(codes.to_string(), "model=m,dataset=d,codec=binary/64,seed=3,study=codes");
+        assert_eq!(Cell::parse(&codes.to_string()), Some(codes.clone()));
+        assert_eq!([&cell, &geometry, &codes].map(Cell::study), [None, Some(Study::Geometry), Some(Study::Codes)]);
+        assert_eq!(codes.codec().unwrap(), cell.codec().unwrap());
+        assert_eq!((codes.configuration(), cell.configuration()), (cell.clone(), cell.clone()));
+        assert!(!codes.is_retrieval() && codes.clone().studied(Study::Codes) == codes);
         for wrong in
             ["dataset=d,model=m", "model=m,model=n", "model", "", "bits=3", "model=m,", "rescore=int8/8,seed=0"]
         {

@@ -26,26 +26,54 @@ pub struct Lock {
     /// Similarity datasets by their name in the manifest.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub similarity: BTreeMap<String, LockedSimilarity>,
+    /// Classification datasets by their name in the manifest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classification: BTreeMap<String, LockedClassification>,
 }
 
 impl Lock {
     /// The least version that can say all that this lock holds.
     pub fn needed_version(&self) -> u32 {
         let is_sampled = self.datasets.values().any(|dataset| dataset.sample.is_some());
-        if self.similarity.is_empty() && !is_sampled { LOCK_VERSION } else { LOCK_VERSION_OF_TASKS }
+        let is_plain = self.similarity.is_empty() && self.classification.is_empty() && !is_sampled;
+        if is_plain { LOCK_VERSION } else { LOCK_VERSION_OF_TASKS }
     }
 
-    /// Documents that a codec stores of a dataset, or both sentences of each of its pairs; `None` for an unknown dataset.
+    /// Documents that a codec stores of a dataset, both sentences of each of its pairs, or its labelled texts; `None` for an
+    /// unknown dataset.
     pub fn stored(&self, dataset: &str) -> Option<u64> {
         let documents = self.datasets.get(dataset).map(|dataset| dataset.counts.documents);
-        documents.or_else(|| self.similarity.get(dataset).map(LockedSimilarity::stored))
+        let labelled = || self.classification.get(dataset).map(|dataset| dataset.counts.documents);
+        documents.or_else(|| self.similarity.get(dataset).map(LockedSimilarity::stored)).or_else(labelled)
+    }
+
+    /// The file of the queries of a dataset that is searched, for retrieval or classification; `None` for any other.
+    pub fn queries(&self, dataset: &str) -> Option<&LockedFile> {
+        let queries = self.datasets.get(dataset).map(|dataset| &dataset.queries);
+        queries.or_else(|| self.classification.get(dataset).map(|dataset| &dataset.queries))
+    }
+
+    /// Names of the datasets that are searched: those of retrieval, then those of classification.
+    pub fn searched(&self) -> impl Iterator<Item = &String> + Clone {
+        self.datasets.keys().chain(self.classification.keys())
+    }
+
+    /// What of it is embedded with a model's symmetric prefix, in words; `None` where nothing is.
+    pub fn symmetric(&self) -> Option<&'static str> {
+        match (self.similarity.is_empty(), self.classification.is_empty()) {
+            (true, true) => None,
+            (false, true) => Some("pairs"),
+            (true, false) => Some("labelled texts"),
+            (false, false) => Some("pairs and labelled texts"),
+        }
     }
 
     /// The files of every dataset, whatever its task: those that its source had, then the canonical ones.
     pub fn dataset_files(&self) -> impl Iterator<Item = (&str, FilesOf<'_>)> {
         let retrieval = self.datasets.iter().map(|(name, dataset)| (name.as_str(), dataset.files_of()));
         let similarity = self.similarity.iter().map(|(name, dataset)| (name.as_str(), dataset.files_of()));
-        retrieval.chain(similarity)
+        let labelled = self.classification.iter().map(|(name, dataset)| (name.as_str(), dataset.files_of()));
+        retrieval.chain(similarity).chain(labelled)
     }
 }
 
@@ -232,6 +260,53 @@ pub struct SimilarityCounts {
     pub pairs: u64,
     /// Sentences to fit on.
     pub fit: u64,
+}
+
+/// A classification dataset in canonical form: the same texts and labels give the same hashes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedClassification {
+    /// The source that answered, as written in the manifest.
+    pub source: String,
+    /// The files as they were read, before they were made canonical.
+    pub files: Vec<LockedFile>,
+    /// The split whose texts are measured: `test`.
+    pub split: String,
+    /// The split whose texts vote, and that codecs are fitted on: `train`.
+    pub fit: String,
+    /// Texts that vote: one JSON object `{"_id","text"}` a line, in file order without those that stand in the measured split
+    /// too; the id is the number of the text, from 1.
+    pub documents: LockedFile,
+    /// Their labels: one JSON string a line, in the order of `documents`.
+    pub document_labels: LockedFile,
+    /// Texts that are measured, as `documents`, in file order.
+    pub queries: LockedFile,
+    /// Their labels, as `document_labels`.
+    pub query_labels: LockedFile,
+    /// Counts, for planning and for the report.
+    pub counts: ClassificationCounts,
+    /// What was odd but usable, with counts.
+    pub warnings: Vec<String>,
+}
+
+impl LockedClassification {
+    /// Its files.
+    pub fn files_of(&self) -> FilesOf<'_> {
+        let canonical = vec![&self.documents, &self.document_labels, &self.queries, &self.query_labels];
+        FilesOf { source: &self.files, canonical }
+    }
+}
+
+/// Sizes of a classification dataset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassificationCounts {
+    /// Texts that vote.
+    pub documents: u64,
+    /// Different labels among them.
+    pub classes: u64,
+    /// Texts that are measured.
+    pub queries: u64,
 }
 
 /// Sizes of a dataset.

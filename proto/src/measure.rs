@@ -56,13 +56,18 @@ pub enum Measure {
     Spearman,
     /// Pearson's correlation of pair scores with the scores of people.
     Pearson,
+    /// Share of the texts whose label is that of most of their `k` nearest labelled texts.
+    Accuracy {
+        /// Neighbours that vote.
+        k: u32,
+    },
 }
 
 /// Ranks that measures without a cut-off of their own look at: the depth of the runs that trec_eval and BEIR use.
 pub const UNCUT_DEPTH: u32 = 1000;
 
 /// The forms that [`Measure`] accepts, for messages.
-pub const MEASURE_FORMS: [&str; 13] = [
+pub const MEASURE_FORMS: [&str; 14] = [
     "nDCG@k",
     "Recall@k",
     "MRR@k",
@@ -76,6 +81,7 @@ pub const MEASURE_FORMS: [&str; 13] = [
     "Overlap@k",
     "Spearman",
     "Pearson",
+    "Accuracy@k",
 ];
 
 impl Measure {
@@ -92,6 +98,7 @@ impl Measure {
             | Self::RPrecision
             | Self::Bpref => Task::Retrieval,
             Self::Spearman | Self::Pearson => Task::Similarity,
+            Self::Accuracy { .. } => Task::Classification,
         }
     }
 
@@ -102,7 +109,8 @@ impl Measure {
             | Self::Recall { k }
             | Self::Overlap { k }
             | Self::Precision { k }
-            | Self::Success { k } => *k,
+            | Self::Success { k }
+            | Self::Accuracy { k } => *k,
             Self::Mrr { k } | Self::Map { k } => k.unwrap_or(UNCUT_DEPTH),
             Self::RPrecision | Self::Bpref => UNCUT_DEPTH,
             Self::Spearman | Self::Pearson => 0,
@@ -122,7 +130,8 @@ impl Measure {
             | Self::RPrecision
             | Self::Bpref
             | Self::Spearman
-            | Self::Pearson => false,
+            | Self::Pearson
+            | Self::Accuracy { .. } => false,
         }
     }
 }
@@ -143,6 +152,7 @@ impl fmt::Display for Measure {
             Self::Bpref => f.write_str("bpref"),
             Self::Spearman => f.write_str("Spearman"),
             Self::Pearson => f.write_str("Pearson"),
+            Self::Accuracy { k } => write!(f, "Accuracy@{k}"),
         }
     }
 }
@@ -176,6 +186,7 @@ impl FromStr for Measure {
             "MAP" => Ok(Self::Map { k: Some(k) }),
             "P" => Ok(Self::Precision { k }),
             "Success" => Ok(Self::Success { k }),
+            "Accuracy" => Ok(Self::Accuracy { k }),
             _ => Err(wrong()),
         }
     }
@@ -203,11 +214,11 @@ impl JsonSchema for Measure {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(MRR|MAP|R-precision|bpref|Spearman|Pearson|(nDCG|Recall|MRR|MAP|P|Success|Overlap)@([1-9][0-9]{0,4}|100000))$",
+            "pattern": "^(MRR|MAP|R-precision|bpref|Spearman|Pearson|(nDCG|Recall|MRR|MAP|P|Success|Overlap|Accuracy)@([1-9][0-9]{0,4}|100000))$",
             "patternErrorMessage": format!("{} (k from 1 to 100000)", MEASURE_FORMS.join(", ")),
             "examples": [
                 "nDCG@10", "Recall@100", "MRR@10", "MAP", "P@10", "Success@5", "R-precision", "bpref", "Overlap@10", "Spearman",
-                "Pearson"
+                "Pearson", "Accuracy@10"
             ],
         })
     }
@@ -235,6 +246,8 @@ mod tests {
             "bpref@10",
             "P",
             "spearman",
+            "Accuracy",
+            "accuracy@10",
         ] {
             assert!(wrong.parse::<Measure>().is_err(), "{wrong}");
         }

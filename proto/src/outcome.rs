@@ -51,7 +51,7 @@ pub struct InputDigest {
     pub blob: Digest,
 }
 
-/// What a job made: files, numbers, or both. The same for the same key.
+/// What a job made: files, numbers, or both. The same for the same key, but for the times that a job of kind `speed` takes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Produced {
@@ -61,7 +61,7 @@ pub struct Produced {
     pub measures: Vec<Measured>,
     /// Further numbers worth showing: rows, tokens, deepest tie group … Exact, never times.
     pub facts: BTreeMap<String, u64>,
-    /// Further values by name, where the job finds any: those of a geometry.
+    /// Further values by name, where the job finds any: those of a geometry, of codes, the times of searches.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, f64>,
 }

@@ -14,6 +14,8 @@ use crate::lock::Lock;
 use crate::manifest::{Budget, Expect, Gate};
 use crate::measure::Measure;
 use crate::profile::Profiles;
+use crate::study::Study;
+use crate::task::Task;
 use crate::track::Track;
 
 /// Version of the stored plan. Version 1 had no tracks, gates and budgets; it is read as one without any.
@@ -145,9 +147,9 @@ impl Plan {
         SweepId(hasher.finish())
     }
 
-    /// Cells of retrieval datasets that have a codec: those that are answered query by query.
+    /// Cells of a search, for retrieval or classification: those that are answered query by query.
     pub fn searches(&self) -> impl Iterator<Item = &PlannedCell> {
-        let is_one = |cell: &Cell| cell.is_retrieval() && self.lock.datasets.contains_key(cell.dataset());
+        let is_one = |cell: &Cell| cell.is_retrieval() && self.lock.queries(cell.dataset()).is_some();
         self.cells.iter().filter(move |planned| is_one(&planned.cell))
     }
 
@@ -194,6 +196,7 @@ impl Plan {
             }
             cautions.extend(self.small_corpus(name, dataset.counts.documents));
             cautions.extend(self.short_lists(name, dataset.counts.documents));
+            cautions.extend(self.short_searches(name, dataset.counts.documents));
         }
         for (name, dataset) in &self.lock.similarity {
             cautions.extend(dataset.warnings.iter().map(|warning| format!("dataset {name}: {warning}")));
@@ -205,8 +208,36 @@ impl Plan {
                 ));
             }
         }
+        for (name, dataset) in &self.lock.classification {
+            cautions.extend(dataset.warnings.iter().map(|warning| format!("dataset {name}: {warning}")));
+            let documents = dataset.counts.documents;
+            cautions.extend(self.small_corpus(name, documents));
+            cautions.extend(self.short_lists(name, documents));
+            let wider = |measure: &&Measure| matches!(measure, Measure::Accuracy { k } if u64::from(*k) > documents);
+            let wider: Vec<String> = self.measures.iter().filter(wider).map(Measure::to_string).collect();
+            if !wider.is_empty() {
+                cautions.push(format!(
+                    "dataset {name}: {} asks for more neighbours than the {documents} labelled texts: all of them vote",
+                    wider.join(", ")
+                ));
+            }
+        }
         cautions.extend(self.lengths_differ());
+        cautions.extend(self.truncated());
         cautions
+    }
+
+    /// Models whose vectors are truncated: that this makes sense of them is said, and not seen in any file.
+    fn truncated(&self) -> Option<String> {
+        let cells = self.cells.iter().map(|planned| &planned.cell).filter(|cell| cell.dims().is_some());
+        let models: BTreeSet<&str> = cells.map(Cell::model).collect();
+        (!models.is_empty()).then(|| {
+            format!(
+                "that the first dimensions of a vector of {} are a vector too is what the manifest says (mrl: true); nothing here \
+                 checks it",
+                models.into_iter().collect::<Vec<_>>().join(", ")
+            )
+        })
     }
 
     /// The codecs that some cell of a dataset, or of any, uses, with the dimensions they are used at.
@@ -214,7 +245,7 @@ impl Plan {
         let cells = self.cells.iter().filter(move |planned| dataset.is_none_or(|name| planned.cell.dataset() == name));
         cells.filter_map(|planned| {
             let model = self.lock.models.get(planned.cell.model())?;
-            Some((planned.cell.codec().ok()?, model.facts.dim))
+            Some((planned.cell.codec().ok()?, planned.cell.dims().unwrap_or(model.facts.dim)))
         })
     }
 
@@ -245,7 +276,10 @@ impl Plan {
 
     /// Searches that return fewer documents than the measures look at, and lists with few documents to learn from.
     fn short_lists(&self, name: &str, documents: u64) -> Vec<String> {
-        let depth = self.measures.iter().map(Measure::depth).max().unwrap_or_default();
+        let is_labelled = self.lock.classification.contains_key(name);
+        let task = if is_labelled { Task::Classification } else { Task::Retrieval };
+        let of_task = self.measures.iter().filter(|measure| measure.task() == task);
+        let depth = of_task.map(Measure::depth).max().unwrap_or_default();
         let looked_at = u64::from(depth).min(documents);
         let codecs: BTreeSet<Codec> = self.codecs(Some(name)).map(|(codec, _)| codec).collect();
         let is_short = |codec: &&Codec| codec.most_found().is_some_and(|most| u64::from(most) < looked_at);
@@ -272,6 +306,29 @@ impl Plan {
             ));
         }
         cautions
+    }
+
+    /// Timed searches that return fewer documents than they are asked for: what they take is compared with what searches take
+    /// that return more.
+    fn short_searches(&self, name: &str, documents: u64) -> Option<String> {
+        let is_timed = |cell: &Cell| cell.dataset() == name && cell.study() == Some(Study::Speed);
+        let mut short = BTreeSet::new();
+        let mut most_asked_for = 0;
+        for planned in self.cells.iter().filter(|planned| is_timed(&planned.cell)) {
+            let Some(Spec::Speed(spec)) = self.jobs.get(planned.job as usize).map(|job| &job.spec) else { continue };
+            let asked_for = u64::from(spec.depth).min(documents);
+            if spec.codec.most_found().is_some_and(|most| u64::from(most) < asked_for) {
+                short.insert(spec.codec);
+                most_asked_for = most_asked_for.max(asked_for);
+            }
+        }
+        (!short.is_empty()).then(|| {
+            format!(
+                "dataset {name}: a timed search of {} returns at most ef_search of the {most_asked_for} documents asked for, so it \
+                 does less than the others",
+                listed(short.iter().map(Codec::name))
+            )
+        })
     }
 
     /// Inner product and angle order documents differently where vectors differ in length.

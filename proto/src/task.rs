@@ -1,4 +1,4 @@
-//! What a dataset asks of a model: to find documents, or to say how alike two sentences are.
+//! What a dataset asks of a model: to find documents, to say how alike two sentences are, or to put texts near those of their kind.
 
 use std::fmt;
 
@@ -14,6 +14,8 @@ pub enum Task {
     Retrieval,
     /// Pairs of sentences, each with a score of people: how alike the two are.
     Similarity,
+    /// Texts with a label each: whether the nearest labelled texts have the label.
+    Classification,
 }
 
 impl Task {
@@ -22,6 +24,7 @@ impl Task {
         match self {
             Self::Retrieval => "retrieval",
             Self::Similarity => "similarity",
+            Self::Classification => "classification",
         }
     }
 

@@ -65,7 +65,7 @@ fn the_example_is_read() {
     assert_eq!(example.measures.len(), 6);
     assert_eq!(example.measures[4], Measure::Mrr { k: None });
     assert_eq!(example.include[0].codec.0[0].expand(), [Codec::Pq { bytes: 32 }]);
-    let point = |model, dataset, codec| Point { model, dataset, codec, rescore: None };
+    let point = |model, dataset, codec| Point { model, dataset, codec, dims: None, rescore: None };
     let excluded = |model, dataset| example.exclude[0].matches(&point(model, dataset, Codec::Int8));
     assert!(excluded("bge-large-en-v1.5", "nq") && !excluded("bge-large-en-v1.5", "scifact"));
     assert!(example.tiers[0].which.matches(&point("bge-large-en-v1.5", "scifact", Codec::Float32)));
@@ -94,6 +94,13 @@ fn measures_have_defaults_by_task() {
     let written = serde_json::to_value(&both).unwrap();
     assert_eq!(written["datasets"]["d"], serde_json::json!({ "source": ["file:d"], "split": "test" }));
     assert_eq!(written["datasets"]["p"]["task"], "similarity");
+    let labelled = with("l: {task: classification, source: file:l, fit: train}");
+    assert_eq!(labelled.measures, [Measure::Accuracy { k: 10 }]);
+    let written = serde_json::to_value(&labelled).unwrap();
+    assert_eq!(
+        (&written["datasets"]["l"]["task"], &written["datasets"]["l"]["fit"]),
+        (&"classification".into(), &"train".into())
+    );
 }
 
 #[test]

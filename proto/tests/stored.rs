@@ -9,8 +9,8 @@ use bitsweep_proto::attempt::{ATTEMPT_VERSION, AttemptEnd, AttemptStart, Nonce, 
 use bitsweep_proto::control::{Action, CONTROL_VERSION, Control};
 use bitsweep_proto::job::{Compress, Embed, MeasureSpec, Retrieve, Texts};
 use bitsweep_proto::lock::{
-    DatasetCounts, LOCK_VERSION, LOCK_VERSION_OF_TASKS, Lock, LockedDataset, LockedFile, LockedModel, LockedSimilarity,
-    ModelFacts, Pooling, SimilarityCounts,
+    ClassificationCounts, DatasetCounts, LOCK_VERSION, LOCK_VERSION_OF_TASKS, Lock, LockedClassification,
+    LockedDataset, LockedFile, LockedModel, LockedSimilarity, ModelFacts, Pooling, SimilarityCounts,
 };
 use bitsweep_proto::manifest::{Budget, Expect, Gate, Hold, OneOrMany, ReportState, Until};
 use bitsweep_proto::outcome::{
@@ -96,10 +96,11 @@ fn lock() -> Lock {
         models: [("m".to_owned(), model)].into(),
         datasets: [("d".to_owned(), dataset)].into(),
         similarity: [].into(),
+        classification: [].into(),
     }
 }
 
-/// A lock with pairs.
+/// A lock with pairs and labelled texts.
 fn lock_of_tasks() -> Lock {
     let pairs = LockedSimilarity {
         source: "file:stsb".to_owned(),
@@ -113,7 +114,24 @@ fn lock_of_tasks() -> Lock {
         counts: SimilarityCounts { pairs: 1379, fit: 10_279 },
         warnings: vec!["257 sentences stand in both".to_owned()],
     };
-    Lock { version: LOCK_VERSION_OF_TASKS, similarity: [("s".to_owned(), pairs)].into(), ..lock() }
+    let labelled = LockedClassification {
+        source: "file:intents".to_owned(),
+        files: vec![file("test.csv"), file("train.jsonl")],
+        split: "test".to_owned(),
+        fit: "train".to_owned(),
+        documents: file("documents"),
+        document_labels: file("document_labels"),
+        queries: file("queries"),
+        query_labels: file("query_labels"),
+        counts: ClassificationCounts { documents: 10_003, classes: 77, queries: 3_080 },
+        warnings: vec!["3 texts stand in both".to_owned()],
+    };
+    Lock {
+        version: LOCK_VERSION_OF_TASKS,
+        similarity: [("s".to_owned(), pairs)].into(),
+        classification: [("c".to_owned(), labelled)].into(),
+        ..lock()
+    }
 }
 
 fn profiles() -> Profiles {

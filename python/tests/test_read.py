@@ -28,6 +28,7 @@ PER_QUERY = [
     "cell", "model", "dataset", "codec", "seed", "measure", "query", "value", "value_min", "value_max", "value_trec_eval",
     "rescore",
 ]  # fmt: skip
+CODES = ["cell", "model", "dataset", "codec", "seed", "name", "value", "documents", "dims"]
 
 
 def rows(table) -> list[dict]:
@@ -122,6 +123,25 @@ def test_ids_are_text_and_numbers_are_exact(library, tmp_path):
     (tmp_path / "per_query.csv").unlink()
     (tmp_path / "per_query.json").write_text(json.dumps(table))
     assert rows(bitsweep.read(tmp_path, frame=library).per_query) == table
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("lengths", [[None, 128], [None, None]])
+def test_whole_vectors_have_no_length(library, form, lengths, tmp_path):
+    row = dict.fromkeys(CODES, "x") | {"seed": 0, "value": 0.5, "documents": 7}
+    table = [{**row, "dims": dims} for dims in lengths]
+    path = tmp_path / f"codes.{form}"
+    if form == "parquet":
+        polars = pytest.importorskip("polars")
+        polars.DataFrame(table, schema_overrides={"dims": polars.Int64}).write_parquet(path)
+    elif form == "csv":
+        write_csv(table, path)
+    else:
+        path.write_text(json.dumps(table))
+    codes = bitsweep.read(path, frame=library).codes
+    assert list(codes.columns) == CODES
+    assert rows(codes) == table
+    assert str(codes["dims"].dtype) == "Int64"
 
 
 def test_a_changed_pack_is_refused(library, tmp_path):

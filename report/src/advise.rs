@@ -1,6 +1,7 @@
 //! From measured cells to configurations that fit: so many documents, so much memory, so good at least.
 //!
-//! A configuration is a model and a codec, judged by what was measured on one dataset. Its memory is
+//! A configuration is a model and a codec (of vectors truncated to one length, or whole), judged by what was measured on one
+//! dataset. Its memory is
 //! `documents × bytes_per_vector + shared_bytes`: all codes with their side factors, and once what an index keeps for all
 //! of them (projections, codebooks). Ids of documents, texts and the encoder are left out for all alike. Its value is the
 //! mean over the judged queries, of seeds the mean of each query; its interval is the percentile bootstrap over queries
@@ -14,9 +15,9 @@ use bitsweep_proto::cell::{Axis, Cell};
 use bitsweep_proto::{Measure, Plan};
 use serde::Serialize;
 
-use crate::ReportError;
 use crate::compare::{self, Settings};
 use crate::per_query::Measured;
+use crate::{ReportError, truncated};
 
 /// What is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -81,6 +82,9 @@ pub struct Configuration {
     pub model: String,
     /// The codec's name, without a seed.
     pub codec: String,
+    /// Dimensions that the model's vectors are truncated to; not written where they are whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dims: Option<u32>,
     /// The second stage, as its axis names it: `float32/40`.
     pub rescore: Option<String>,
     /// The dataset that it was measured on.
@@ -112,10 +116,11 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// The codec with its second stage: `binary/256`, `binary/256 then float32/40`.
+    /// The codec with its second stage: `binary/256`, `binary/256 then float32/40`; of truncated vectors `int8, first 128 dimensions`.
     pub fn name(&self) -> String {
         let stage = self.rescore.as_ref().map(|rescore| format!(" then {rescore}")).unwrap_or_default();
-        format!("{}{stage}", self.codec)
+        let codec = self.dims.map_or_else(|| self.codec.clone(), |dims| truncated::label(&self.codec, dims));
+        format!("{codec}{stage}")
     }
 
     /// Whether it is what was asked for: it fits, and its value is as wanted.
@@ -162,7 +167,7 @@ pub fn advise(
 ) -> Result<Advice, ReportError> {
     let mut groups: Vec<(Cell, Vec<&Measured>)> = Vec::new();
     let learnt = |cell: &Cell| {
-        let dim = plan.lock.models.get(cell.model()).map_or(0, |model| model.facts.dim);
+        let dim = plan.lock.models.get(cell.model()).map_or(0, |model| cell.dims().unwrap_or(model.facts.dim));
         !cell.codec().is_ok_and(|codec| codec.least_documents(dim) > question.documents)
     };
     let measured = cells.iter().filter(|measured| measured.values.values.contains_key(&question.measure));
@@ -182,8 +187,8 @@ pub fn advise(
 
 /// What a cell shares with the other seeds of its codec; `None` for a cell that is no point of a retrieval study. An axis
 /// that changes memory or quality must be told apart here, and counted in [`configuration`].
-fn without_seed(cell: &Cell) -> Option<[&str; 4]> {
-    let mut name = [""; 4];
+fn without_seed(cell: &Cell) -> Option<[&str; 5]> {
+    let mut name = [""; 5];
     for (axis, value) in cell.axes() {
         match axis {
             Axis::Model => name[0] = value,
@@ -191,6 +196,7 @@ fn without_seed(cell: &Cell) -> Option<[&str; 4]> {
             Axis::Codec => name[2] = value,
             Axis::Seed => {}
             Axis::Rescore => name[3] = value,
+            Axis::Dims => name[4] = value,
             Axis::Study => return None,
         }
     }
@@ -205,16 +211,16 @@ fn configuration(
     let of = cell.clone();
     let model = plan.lock.models.get(cell.model());
     let model = model.ok_or_else(|| ReportError::NoModel { cell: of.clone(), model: cell.model().to_owned() })?;
-    let dataset = plan.lock.datasets.get(cell.dataset());
     let no_dataset = || ReportError::NoDataset { cell: of.clone(), dataset: cell.dataset().to_owned() };
-    let documents = dataset.ok_or_else(no_dataset)?.counts.documents;
+    let documents = plan.lock.stored(cell.dataset()).ok_or_else(no_dataset)?;
     let codec = cell.codec().map_err(|source| ReportError::NoCodec { cell: of.clone(), source })?;
     let values = values_of(seeds, question.measure)?;
     let value = if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 };
     let interval = bootstrap(&values, settings.level, settings.sampling);
     let rescore = cell.rescore();
-    let mut footprint = codec.footprint(model.facts.dim, question.documents);
-    let better = rescore.map(|rescore| rescore.with.codec().footprint(model.facts.dim, question.documents));
+    let dim = cell.dims().unwrap_or(model.facts.dim);
+    let mut footprint = codec.footprint(dim, question.documents);
+    let better = rescore.map(|rescore| rescore.with.codec().footprint(dim, question.documents));
     footprint.shared_bytes += better.map_or(0, |better| better.shared_bytes);
     let beside_bytes = better.map_or(0, |better| question.documents.saturating_mul(better.bytes_per_vector));
     // A sum beyond 64 bits fits into no memory either.
@@ -223,6 +229,7 @@ fn configuration(
     Ok(Configuration {
         model: cell.model().to_owned(),
         codec: codec.name(),
+        dims: cell.dims(),
         rescore: rescore.map(|rescore| rescore.to_string()),
         dataset: cell.dataset().to_owned(),
         memory_bytes,

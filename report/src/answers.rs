@@ -13,16 +13,17 @@ use std::thread;
 
 use bitsweep_measures::statistics::{bootstraps, components, differences};
 use bitsweep_proto::cell::{Axis, Cell};
-use bitsweep_proto::{Codec, JobKey, Measure, Plan, manifest};
+use bitsweep_proto::{Codec, JobKey, Measure, Plan, Task, manifest};
 
 use crate::compare::{Deviations, PerQuery, Sampling, Settings, mean_of_seeds};
 use crate::contrast::{self, Contrast};
-use crate::{Outcomes, ReportError, hard, missed};
+use crate::similarity::Similarities;
+use crate::{Outcomes, ReportError, hard, missed, truncated};
 
 /// The values by query of measuring jobs.
 pub type PerQueries = BTreeMap<JobKey, PerQuery>;
 
-/// All that is known query by query of a sweep.
+/// All that is known query by query of a sweep, and pair by pair.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
     /// Confidence and sampling of all statistics.
@@ -33,6 +34,8 @@ pub struct Answers {
     pub panels: Vec<PanelAnswers>,
     /// Cells that have results, but no values by query here.
     pub unread: usize,
+    /// Of datasets of pairs of sentences; the caller sets it, nothing else here looks at it.
+    pub similarities: Similarities,
 }
 
 /// All codecs of one model on one dataset.
@@ -42,7 +45,7 @@ pub struct PanelAnswers {
     pub model: String,
     /// The dataset's name.
     pub dataset: String,
-    /// Dimensions of the model's vectors.
+    /// Dimensions of the model's whole vectors.
     pub dim: u32,
     /// Ids of the judged queries.
     pub queries: Vec<String>,
@@ -55,10 +58,13 @@ pub struct PanelAnswers {
 /// One codec with all its seeds.
 #[derive(Clone, Debug)]
 pub struct LineAnswers {
-    /// Its name: the cell without model, dataset and seed; of a cell with no further axis the codec's name.
+    /// Its name: the cell without model, dataset and seed; of a cell with no further axis the codec's name, of truncated vectors
+    /// `float32, first 128 dimensions`.
     pub name: String,
     /// The codec, with the first of its seeds.
     pub codec: Codec,
+    /// Dimensions that its vectors are truncated to; `None`: they are whole.
+    pub dims: Option<u32>,
     /// Most documents that had one score for one query, in any of its cells.
     pub largest_tied_group: Option<u64>,
     /// What it gives by each measure.
@@ -78,7 +84,8 @@ pub struct Answer {
     pub open: f64,
     /// The bootstrap interval of the mean over queries.
     pub interval: [f64; 2],
-    /// Of a recall: the mean difference to float32, and its paired interval. `None` where float32 has no answers.
+    /// Of a recall, of [`Answers::hero`] and of [`Answers::hero_of_task`] for retrieval: the mean difference to float32, and its
+    /// paired interval. `None` where float32 has no answers.
     pub loss: Option<[f64; 3]>,
 }
 
@@ -95,8 +102,14 @@ fn hero(plan: &Plan) -> Option<Measure> {
     measured().find(|measure| matches!(measure, Measure::Recall { .. })).or_else(|| measured().next())
 }
 
+/// See [`Answers::hero_of_task`].
+fn hero_of_task(hero: Option<Measure>, measures: &[Measure], task: Task) -> Option<Measure> {
+    let is_it = |measure: &Measure| measure.task() == task;
+    hero.filter(is_it).or_else(|| measures.iter().copied().find(is_it))
+}
+
 /// A report's settings: 95 %, 10,000 rounds, the manifest's seed.
-fn settings(plan: &Plan) -> Settings {
+pub(crate) fn settings(plan: &Plan) -> Settings {
     let seed = manifest::read(&plan.manifest, "manifest").map(|manifest| manifest.seed).unwrap_or_default();
     Settings { sampling: Sampling { seed, ..Sampling::default() }, ..Settings::default() }
 }
@@ -105,6 +118,7 @@ fn settings(plan: &Plan) -> Settings {
 struct Group<'a> {
     name: String,
     codec: Codec,
+    dims: Option<u32>,
     cells: Vec<&'a PerQuery>,
     tied: Vec<u64>,
 }
@@ -115,7 +129,8 @@ impl Answers {
     ///
     /// Fails where cells of one model and dataset answer different queries, or the plan is at odds with itself.
     pub fn of(plan: &Plan, outcomes: &Outcomes, per_query: &PerQueries) -> Result<Self, ReportError> {
-        let settings = settings(plan);
+        let (settings, hero) = (settings(plan), hero(plan));
+        let paired = [hero, hero_of_task(hero, &plan.measures, Task::Retrieval)];
         let (groups, unread) = groups(plan, outcomes, per_query)?;
         let mut panels = Vec::new();
         for ((model, dataset), groups) in groups {
@@ -128,10 +143,11 @@ impl Answers {
         let share = panels.len().div_ceil(threads).max(1);
         thread::scope(|scope| {
             for panels in panels.chunks_mut(share) {
-                scope.spawn(move || panels.iter_mut().for_each(|panel| panel.weigh(&plan.measures, settings)));
+                scope
+                    .spawn(move || panels.iter_mut().for_each(|panel| panel.weigh((&plan.measures, paired), settings)));
             }
         });
-        Ok(Self { settings, hero: hero(plan), panels, unread })
+        Ok(Self { settings, hero, panels, unread, similarities: Similarities::default() })
     }
 
     /// The answers of one model on one dataset.
@@ -142,11 +158,23 @@ impl Answers {
     /// Ids of the queries that the report shows, by dataset: whoever has their texts may bring them.
     pub fn hard_queries(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for (panel, measure) in self.panels.iter().zip(std::iter::repeat(self.hero)) {
-            let lost = measure.map(|measure| hard::lost(panel, measure)).unwrap_or_default();
+        for panel in &self.panels {
+            let lost = self.hero_of(panel).map(|measure| hard::lost(panel, measure)).unwrap_or_default();
             wanted.entry(&panel.dataset).or_default().extend(lost.into_iter().map(|lost| lost.query));
         }
         wanted
+    }
+
+    /// The hero measure where it is of `task`, else the first of `measures` that is. `None` without any.
+    pub fn hero_of_task(&self, measures: &[Measure], task: Task) -> Option<Measure> {
+        hero_of_task(self.hero, measures, task)
+    }
+
+    /// The hero measure, or on a dataset of another task the first measure that the panel has.
+    pub(crate) fn hero_of(&self, panel: &PanelAnswers) -> Option<Measure> {
+        let has = |measure: &Measure| panel.lines.iter().any(|line| line.answers.contains_key(measure));
+        let first = || panel.lines.iter().flat_map(|line| line.answers.keys()).copied().next();
+        self.hero.filter(has).or_else(first)
     }
 }
 
@@ -178,7 +206,7 @@ fn groups<'a>(
         let at = groups.iter().position(|group| group.name == name).unwrap_or(groups.len());
         if at == groups.len() {
             let codec = cell.codec().map_err(|source| ReportError::NoCodec { cell: cell.clone(), source })?;
-            groups.push(Group { name, codec, cells: Vec::new(), tied: Vec::new() });
+            groups.push(Group { name, codec, dims: cell.dims(), cells: Vec::new(), tied: Vec::new() });
         }
         groups[at].cells.push(values);
         groups[at].tied.extend(outcome.produced.facts.get("largest_tied_group").copied());
@@ -187,11 +215,12 @@ fn groups<'a>(
 }
 
 /// What a cell is called among those of its model and dataset, whatever its seed.
-fn name(cell: &Cell) -> String {
+pub(crate) fn name(cell: &Cell) -> String {
     let left = |axis: Axis| !matches!(axis, Axis::Model | Axis::Dataset | Axis::Seed);
     let axes: Vec<(Axis, &str)> = cell.axes().filter(|(axis, _)| left(*axis)).collect();
     match axes[..] {
         [(Axis::Codec, codec)] => codec.to_owned(),
+        [(Axis::Codec, codec), (Axis::Dims, dims)] => truncated::label(codec, dims),
         _ => axes.iter().map(|(axis, value)| format!("{}={value}", axis.name())).collect::<Vec<_>>().join(","),
     }
 }
@@ -213,13 +242,13 @@ impl LineAnswers {
         let measures: BTreeSet<Measure> = group.cells.iter().flat_map(|cell| cell.values.keys().copied()).collect();
         let answers = measures.into_iter().filter_map(|measure| Some((measure, answer(&group.cells, measure)?)));
         let answers = answers.collect();
-        let Group { name, codec, tied, .. } = group;
-        Self { name, codec, largest_tied_group: tied.into_iter().max(), answers }
+        let Group { name, codec, dims, tied, .. } = group;
+        Self { name, codec, dims, largest_tied_group: tied.into_iter().max(), answers }
     }
 
-    /// Bytes of one stored vector of `dim` dimensions.
+    /// Bytes of one stored vector of a model whose whole vectors have `dim` dimensions.
     pub fn bytes_per_vector(&self, dim: u32) -> u64 {
-        self.codec.bytes_per_vector(dim)
+        self.codec.bytes_per_vector(self.dims.unwrap_or(dim))
     }
 
     /// Whether the codec alone says what it is.
@@ -249,7 +278,7 @@ impl PanelAnswers {
         self.lines.iter().find(|line| line.codec == Codec::Float32 && line.is_plain())
     }
 
-    /// Codecs alone, without second stages.
+    /// Codecs of whole vectors alone, without second stages.
     pub(crate) fn plain(&self) -> impl Iterator<Item = &LineAnswers> {
         self.lines.iter().filter(|line| line.is_plain())
     }
@@ -259,11 +288,11 @@ impl PanelAnswers {
         self.lines.iter().find(|line| line.name == name)
     }
 
-    /// Takes the statistics of all codecs.
-    fn weigh(&mut self, measures: &[Measure], settings: Settings) {
+    /// Takes the statistics of all codecs; differences to float32 by every recall, and by the measures `paired`.
+    fn weigh(&mut self, (measures, paired): (&[Measure], [Option<Measure>; 2]), settings: Settings) {
         for measure in measures {
             self.intervals(*measure, settings);
-            if matches!(measure, Measure::Recall { .. }) {
+            if matches!(measure, Measure::Recall { .. }) || paired.contains(&Some(*measure)) {
                 self.losses(*measure, settings);
             }
             let contrasts = contrast::contrasts(self, *measure, settings);

@@ -14,8 +14,8 @@ use bitsweep_proto::Measure;
 use bitsweep_proto::cell::{Axis, Cell};
 use serde::Serialize;
 
-use crate::ReportError;
 pub use crate::per_query::{Measured, PerQuery};
+use crate::{ReportError, truncated};
 
 /// Queries shown that moved most.
 const MOVED: usize = 5;
@@ -30,10 +30,10 @@ impl Selector {
         if text.contains('=') { Cell::parse(text).map(Self) } else { Cell::parse(&format!("codec={text}")).map(Self) }
     }
 
-    /// Whether the cell has all these values. One with a second stage has only what names it.
+    /// Whether the cell has all these values. One with a second stage or of truncated vectors has only what names it.
     pub fn fits(&self, cell: &Cell) -> bool {
         self.0.axes().all(|(axis, value)| cell.get(axis) == Some(value))
-            && self.0.get(Axis::Rescore) == cell.get(Axis::Rescore)
+            && [Axis::Dims, Axis::Rescore].into_iter().all(|axis| self.0.get(axis) == cell.get(axis))
     }
 
     fn names(&self, axis: Axis) -> bool {
@@ -126,10 +126,12 @@ fn named(cell: &Cell, wanted: impl Fn(Axis) -> bool) -> String {
 /// `binary/256` where it is the codec alone that differs.
 fn side_name(cell: &Cell, shared: &[Axis]) -> String {
     let left = |axis: Axis| !shared.contains(&axis) && axis != Axis::Seed;
-    match (cell.get(Axis::Codec), cell.get(Axis::Rescore)) {
-        (Some(codec), None) if shared.len() == 2 => codec.to_owned(),
-        (Some(codec), Some(rescore)) if shared.len() == 2 => format!("{codec} rescored {rescore}"),
-        _ => named(cell, left),
+    let codec = cell.get(Axis::Codec).filter(|_| shared.len() == 2);
+    let Some(codec) = codec else { return named(cell, left) };
+    let codec = cell.get(Axis::Dims).map_or_else(|| codec.to_owned(), |dims| truncated::label(codec, dims));
+    match cell.get(Axis::Rescore) {
+        None => codec,
+        Some(rescore) => format!("{codec} rescored {rescore}"),
     }
 }
 

@@ -103,7 +103,7 @@ fn pairs(panel: &PanelAnswers, measure: Measure) -> Vec<[&LineAnswers; 2]> {
     pairs
 }
 
-fn is_pq(codec: Codec) -> bool {
+pub(crate) fn is_pq(codec: Codec) -> bool {
     matches!(codec, Codec::Pq { .. } | Codec::Opq { .. })
 }
 
@@ -111,8 +111,8 @@ fn is_pq(codec: Codec) -> bool {
 /// lacks, and codecs without results. Sizes are those of [`SIZES`] and of every binary code of the plan.
 pub(crate) fn missing(plan: &Plan, (model, dataset): (&str, &str), panel: Option<&PanelAnswers>) -> Vec<String> {
     let Some(dim) = plan.lock.models.get(model).map(|model| model.facts.dim) else { return Vec::new() };
-    let here =
-        plan.searches().map(|planned| &planned.cell).filter(|cell| (cell.model(), cell.dataset()) == (model, dataset));
+    let whole = plan.searches().map(|planned| &planned.cell).filter(|cell| cell.dims().is_none());
+    let here = whole.filter(|cell| (cell.model(), cell.dataset()) == (model, dataset));
     let planned: Vec<Codec> = here.filter_map(|cell| cell.codec().ok()).collect();
     let bytes = |codec: &Codec| codec.bytes_per_vector(dim);
     let binary = planned.iter().filter(|codec| codec.as_sign().is_some());

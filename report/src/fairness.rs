@@ -1,12 +1,13 @@
 //! What a fair study of codecs needs, and whether this sweep has it: each answer is read off the plan and its outcomes, none is
-//! claimed.
+//! claimed. The codecs compared are those of whole vectors; cells of truncated ones count where it is asked whether all have
+//! results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitsweep_proto::codec::{Centre, Scoring};
 use bitsweep_proto::job::Texts;
-use bitsweep_proto::plan::From;
-use bitsweep_proto::{Cell, Codec, Plan, Spec};
+use bitsweep_proto::plan::{From, Input, PlannedJob};
+use bitsweep_proto::{Cell, Codec, Digest, Plan, Spec};
 
 use crate::{Outcomes, missed};
 
@@ -50,11 +51,27 @@ pub(crate) struct Check {
     pub(crate) detail: String,
 }
 
+/// Whether an input is vectors of documents, truncated or whole. Texts with labels are embedded alike on both sides: those that vote
+/// are told by their file.
+fn is_documents(plan: &Plan, from: From) -> bool {
+    let From::Job(job) = from else { return false };
+    let PlannedJob { spec, inputs, .. } = &plan.jobs[job as usize];
+    let voting = |digest: Digest| plan.lock.classification.values().any(|of| of.documents.sha256 == digest);
+    let votes = |input: &Input| matches!(input.from, From::Blob(digest) if voting(digest));
+    match spec {
+        Spec::Embed(embed) => embed.texts == Texts::Documents || inputs.iter().any(votes),
+        Spec::Truncate(_) => inputs.iter().all(|input| is_documents(plan, input.from)),
+        _ => false,
+    }
+}
+
 /// What the plan holds, in the order of its cells.
 struct Sight<'a> {
     plan: &'a Plan,
     outcomes: &'a Outcomes,
     /// Cells that are searched, with their codecs; whether each has results.
+    all: Vec<(&'a Cell, Codec, bool)>,
+    /// Those of whole vectors.
     cells: Vec<(&'a Cell, Codec, bool)>,
 }
 
@@ -64,7 +81,9 @@ pub(crate) fn checks(plan: &Plan, outcomes: &Outcomes) -> Vec<Check> {
         let done = outcomes.contains_key(&plan.jobs[planned.job as usize].key);
         Some((&planned.cell, planned.cell.codec().ok()?, done))
     });
-    let sight = Sight { plan, outcomes, cells: cells.collect() };
+    let all: Vec<(&Cell, Codec, bool)> = cells.collect();
+    let cells = all.iter().copied().filter(|(cell, ..)| cell.dims().is_none()).collect();
+    let sight = Sight { plan, outcomes, all, cells };
     vec![
         sight.complete(),
         sight.breadth(),
@@ -105,11 +124,11 @@ impl Sight<'_> {
 
     fn complete(&self) -> Check {
         let lacking: Vec<String> =
-            self.cells.iter().filter(|(.., done)| !done).map(|(cell, ..)| cell.to_string()).collect();
-        let (there, lacking_count) = (self.cells.len() - lacking.len(), lacking.len());
+            self.all.iter().filter(|(.., done)| !done).map(|(cell, ..)| cell.to_string()).collect();
+        let (there, lacking_count) = (self.all.len() - lacking.len(), lacking.len());
         let detail = match lacking_count {
             0 => format!("all {there} cells of the plan"),
-            _ => format!("{there} of {} cells; not: {}", self.cells.len(), list(lacking)),
+            _ => format!("{there} of {} cells; not: {}", self.all.len(), list(lacking)),
         };
         Check { what: "every planned cell has results", done: Done::of(there, lacking_count), detail }
     }
@@ -270,14 +289,9 @@ impl Sight<'_> {
     /// Every compressing job reads vectors of documents only.
     fn training(&self) -> Check {
         let jobs = &self.plan.jobs;
-        let is_documents = |from: From| match from {
-            From::Job(job) => {
-                matches!(&jobs[job as usize].spec, Spec::Embed(embed) if embed.texts == Texts::Documents)
-            }
-            From::Blob(_) => false,
-        };
         let compress: Vec<_> = jobs.iter().filter(|job| matches!(job.spec, Spec::Compress(_))).collect();
-        let clean = compress.iter().filter(|job| job.inputs.iter().all(|input| is_documents(input.from))).count();
+        let is_clean = |job: &&&PlannedJob| job.inputs.iter().all(|input| is_documents(self.plan, input.from));
+        let clean = compress.iter().filter(is_clean).count();
         let same = self.plan.lock.datasets.iter().filter(|(_, dataset)| dataset.ignore_identical_ids);
         let same: Vec<String> = same.map(|(name, _)| name.clone()).collect();
         let mut detail = format!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bitsweep_proto::Plan;
+use bitsweep_proto::{Plan, Study};
 
 use crate::Outcomes;
 use crate::table::{Column, Field, Kind, Tidy, column};
@@ -38,10 +38,32 @@ const COLUMNS: [Column; 6] = [
     column("documents", Kind::Whole),
 ];
 
+/// The values that a report shows: name in the table, and in words.
+pub(crate) const VALUES: [(&str, &str); 18] = [
+    ("mean_cosine", "cosine of two documents, mean"),
+    ("cosine_p05", "… 5 % quantile"),
+    ("cosine_p50", "… median"),
+    ("cosine_p95", "… 95 % quantile"),
+    ("top_eigenvalue_share", "share of the variance along its first direction"),
+    ("participation_ratio", "participation ratio (directions)"),
+    ("isoscore", "IsoScore (1: all directions alike)"),
+    ("two_nn", "intrinsic dimension, TwoNN"),
+    ("mle", "intrinsic dimension, maximum likelihood of 20 neighbours"),
+    ("hubness_skewness", "hubness of documents: skewness of 10-occurrence"),
+    ("hubness_gini", "… Gini index"),
+    ("hubness_antihubs", "… share of documents that are nobody's neighbour"),
+    ("query_hubness_skewness", "hubness of queries to documents: skewness of 10-occurrence"),
+    ("query_hubness_gini", "… Gini index"),
+    ("outlier_means", "dimensions whose mean is an outlier (6 σ)"),
+    ("greatest_kurtosis", "greatest excess kurtosis of a dimension"),
+    ("variance_ratio", "greatest by median variance of a dimension"),
+    ("heterogeneity", "coefficient of variation of the dimensions' variances"),
+];
+
 impl Geometries {
     /// The geometries of what is finished.
     pub fn of(plan: &Plan, outcomes: &Outcomes) -> Self {
-        let studied = plan.cells.iter().filter(|planned| !planned.cell.is_retrieval());
+        let studied = plan.cells.iter().filter(|planned| planned.cell.study() == Some(Study::Geometry));
         let all = studied.filter_map(|planned| {
             let produced = &outcomes.get(&plan.jobs[planned.job as usize].key)?.produced;
             Some(Geometry {

@@ -7,19 +7,24 @@
 //! - [`table`]: one row per cell and measure;
 //! - [`per_query`]: one row per cell, measure and query;
 //! - [`geometry`]: one row per model, dataset and value;
+//! - [`codes`]: one row per cell and value of what binary codes are like;
+//! - [`speed`]: how long searches took: one row per cell and value;
 //! - [`summary`]: the table pivoted by model, dataset and codec, seeds put together;
 //! - [`answers`]: all codecs query by query, with intervals; [`contrast`]: binary codes against `pq` and `opq` of their bytes;
+//! - [`similarity`]: pairs of sentences under all codecs, with intervals over pairs;
+//! - [`slopes`]: what a doubling of the code is worth; [`relation`]: geometry against quality;
 //! - [`compare`]: two codecs, cells or sweeps query by query;
 //! - [`advise`]: which configurations fit a number of documents, a memory and a wanted quality;
 //! - [`beside`]: two ranked lists side by side;
 //! - [`conventions`]: one run as other tools evaluate it, and why their values differ;
 //! - [`export`]: CSV, JSON, Parquet, and TREC run files;
-//! - [`plot`]: quality against bytes per vector, as SVG and PNG;
+//! - [`plot`]: quality against bytes per vector and against candidates, as SVG and PNG;
 //! - [`html`]: one self-contained page; [`markdown`]: the same as text.
 
 pub mod advise;
 pub mod answers;
 pub mod beside;
+pub mod codes;
 pub mod compare;
 pub mod contrast;
 pub mod conventions;
@@ -29,7 +34,11 @@ pub mod html;
 pub mod markdown;
 pub mod per_query;
 pub mod plot;
+pub mod relation;
 pub mod ruling;
+pub mod similarity;
+pub mod slopes;
+pub mod speed;
 pub mod summary;
 pub mod table;
 
@@ -41,6 +50,7 @@ mod number;
 mod pareto;
 mod parity;
 mod style;
+mod truncated;
 
 use std::collections::BTreeMap;
 
@@ -106,6 +116,15 @@ pub enum ReportError {
         /// The second side.
         b: String,
     },
+    /// Cells of one model and dataset score different pairs.
+    #[error("cell {cell} does not score the pairs that others of its model and dataset do: they cannot be compared")]
+    OtherPairs {
+        /// The cell.
+        cell: Cell,
+    },
+    /// Scores of pairs cannot be correlated.
+    #[error("scores of pairs cannot be correlated")]
+    Correlate(#[from] bitsweep_measures::MeasureError),
     /// The run or the judgements of a query cannot be evaluated.
     #[error("query \"{query}\" cannot be evaluated")]
     Query {

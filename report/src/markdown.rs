@@ -11,6 +11,13 @@ use crate::html::page::Page;
 
 /// The frame.
 const TEMPLATE: &str = include_str!("../templates/report.md");
+/// What it includes, by name.
+const PARTS: [(&str, &str); 4] = [
+    ("hamming.md", include_str!("../templates/hamming.md")),
+    ("relation.md", include_str!("../templates/relation.md")),
+    ("similarity.md", include_str!("../templates/similarity.md")),
+    ("slopes.md", include_str!("../templates/slopes.md")),
+];
 
 /// Fills in the text. What enters it is what enters the page of [`crate::html::render`].
 pub fn render(report: &Report<'_>) -> Result<String, ReportError> {
@@ -23,6 +30,9 @@ pub fn render(report: &Report<'_>) -> Result<String, ReportError> {
     environment.add_filter("block", |text: String| Value::from_safe_string(block(&text)));
     environment.add_filter("code", |text: String| Value::from_safe_string(code(&text)));
     environment.add_filter("path", |text: String| Value::from_safe_string(path(&text)));
+    for (name, text) in PARTS {
+        environment.add_template(name, text)?;
+    }
     environment.add_template("report.md", TEMPLATE)?;
     Ok(environment.get_template("report.md")?.render(page)?)
 }

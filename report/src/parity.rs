@@ -1,4 +1,4 @@
-//! The parity gate: whether float32 gives what is known of a model on a dataset.
+//! The parity gate: whether float32 of whole vectors gives what is known of a model on a dataset.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ impl Missed {
     /// Whether the results of `cell` are withheld for it.
     pub fn withholds(&self, cell: &Cell) -> bool {
         (cell.model(), cell.dataset()) == (&self.expect.model, &self.expect.dataset)
-            && cell.codec().is_ok_and(|codec| codec != Codec::Float32)
+            && cell.codec().is_ok_and(|codec| codec != Codec::Float32 || cell.dims().is_some())
     }
 }
 
@@ -41,7 +41,7 @@ pub fn missed(plan: &Plan, outcomes: &Outcomes) -> Vec<Missed> {
         let float32 = plan.cells.iter().find(|planned| {
             let cell = &planned.cell;
             (cell.model(), cell.dataset()) == (&expect.model, &expect.dataset)
-                && cell.codec().is_ok_and(|codec| codec == Codec::Float32)
+                && cell.codec().is_ok_and(|codec| codec == Codec::Float32 && cell.dims().is_none())
         })?;
         let outcome = outcomes.get(&plan.jobs[float32.job as usize].key)?;
         let measured = outcome.produced.measures.iter().find(|measured| measured.measure == expect.measure)?;

@@ -32,6 +32,10 @@ pub(crate) enum Series {
     Ivfpq,
     /// The binary instrument (the defaults) and its variants.
     Binary(Centre, Rotation, Scoring),
+    /// Vectors truncated to several lengths.
+    Truncated,
+    /// Codecs of truncated vectors. They differ in codec and length, so no line joins them.
+    TruncatedCodes,
 }
 
 /// The shape of a point.
@@ -98,6 +102,11 @@ impl Series {
         }
     }
 
+    /// The series of a codec of truncated vectors.
+    pub(crate) fn of_truncated(codec: Codec) -> Self {
+        if codec == Codec::Float32 { Self::Truncated } else { Self::TruncatedCodes }
+    }
+
     /// How it is drawn.
     pub(crate) fn look(self) -> Look {
         let look = |(r, g, b), marker, hollow, line| Look { color: RGBColor(r, g, b), marker, hollow, line };
@@ -112,6 +121,8 @@ impl Series {
             Self::Int2 => look((0, 158, 115), Marker::Square, false, Line::Dashed(6, 4)),
             Self::Hnsw => look((90, 60, 150), Marker::Diamond, true, Line::None),
             Self::Ivfpq => look((120, 120, 0), Marker::Hourglass, true, Line::None),
+            Self::Truncated => look((0, 0, 0), Marker::Diamond, false, Line::Solid),
+            Self::TruncatedCodes => look((90, 90, 90), Marker::Pentagon, true, Line::None),
             Self::Binary(centre, rotation, scoring) => {
                 let (color, marker) = match rotation {
                     Rotation::None => ((110, 110, 110), Marker::Plus),
@@ -145,6 +156,8 @@ impl fmt::Display for Series {
             Self::Int2 => f.write_str("int2"),
             Self::Hnsw => f.write_str("hnsw"),
             Self::Ivfpq => f.write_str("ivfpq"),
+            Self::Truncated => f.write_str("float32, fewer dimensions"),
+            Self::TruncatedCodes => f.write_str("others, fewer dimensions"),
             Self::Binary(centre, rotation, scoring) => {
                 f.write_str("binary")?;
                 if (*centre, *rotation) != (Centre::None, Rotation::Gaussian) {
@@ -166,7 +179,7 @@ mod tests {
     fn all() -> Vec<Series> {
         let mut all =
             vec![Series::Float32, Series::Int8, Series::Int4, Series::Pq, Series::Opq, Series::Pq4fs, Series::Rabitq];
-        all.extend([Series::Int2, Series::Hnsw, Series::Ivfpq]);
+        all.extend([Series::Int2, Series::Hnsw, Series::Ivfpq, Series::Truncated, Series::TruncatedCodes]);
         for centre in [Centre::None, Centre::Mean, Centre::Median] {
             for rotation in [Rotation::None, Rotation::Gaussian, Rotation::Orthonormal, Rotation::Pca, Rotation::Itq] {
                 all.extend([Scoring::Symmetric, Scoring::Asymmetric].map(|s| Series::Binary(centre, rotation, s)));

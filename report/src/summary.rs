@@ -1,12 +1,13 @@
-//! The table pivoted for plots and pages: a panel for each model and dataset, a line for each codec and each of its second
-//! stages, seeds put together.
+//! The table pivoted for plots and pages: a panel for each model and dataset, a line for each codec, each of its second stages and
+//! each length that vectors are truncated to, seeds put together.
 
 use std::collections::BTreeMap;
 
 use bitsweep_proto::codec::Footprint;
 use bitsweep_proto::outcome::Measured;
-use bitsweep_proto::{Codec, Rescore};
+use bitsweep_proto::{Codec, Measure, Rescore};
 
+use crate::answers;
 use crate::table::{Row, Table};
 
 /// All codecs of one model on one dataset.
@@ -16,21 +17,27 @@ pub struct Panel<'a> {
     pub model: &'a str,
     /// The dataset's name.
     pub dataset: &'a str,
-    /// Dimensions of the model's vectors.
+    /// Dimensions of the model's whole vectors.
     pub dim: u32,
     /// Documents of the dataset.
     pub documents: u64,
-    /// Codecs in the table's order.
+    /// Codecs of whole vectors in the table's order.
     pub lines: Vec<Line>,
-    /// Codecs with second stages, in the table's order.
+    /// Those with second stages, in the table's order.
     pub rescored: Vec<Line>,
+    /// Codecs of truncated vectors, with and without second stages, in the table's order.
+    pub truncated: Vec<Line>,
 }
 
 /// One codec with all its seeds.
 #[derive(Clone, Debug)]
 pub struct Line {
+    /// What it is called among those of its model and dataset, see [`answers::LineAnswers::name`].
+    pub name: String,
     /// The codec, with the first of its seeds.
     pub codec: Codec,
+    /// Dimensions that its vectors are truncated to; `None`: they are whole.
+    pub dims: Option<u32>,
     /// Its second stage.
     pub rescore: Option<Rescore>,
     /// What it weighs, see [`Row::footprint`].
@@ -88,17 +95,34 @@ impl<'a> Panel<'a> {
             let (model, dataset) = (row.cell.model(), row.cell.dataset());
             let place = *places.entry((model, dataset)).or_insert(panels.len());
             if place == panels.len() {
-                let (dim, documents) = (row.dim, row.documents);
-                let panel = Self { model, dataset, dim, documents, lines: Vec::new(), rescored: Vec::new() };
+                let (dim, documents) = (row.model_dim, row.documents);
+                let panel = Self {
+                    model,
+                    dataset,
+                    dim,
+                    documents,
+                    lines: Vec::new(),
+                    rescored: Vec::new(),
+                    truncated: Vec::new(),
+                };
                 panels.push((panel, Vec::new()));
             }
             panels[place].1.push(row);
         }
         let filled = |(panel, rows): (Self, Vec<&Row>)| {
-            let (lines, rescored) = lines(table, &rows).into_iter().partition(|line| line.rescore.is_none());
-            Self { lines, rescored, ..panel }
+            let (whole, truncated): (Vec<Line>, _) =
+                lines(table, &rows).into_iter().partition(|line| line.dims.is_none());
+            let (lines, rescored) = whole.into_iter().partition(|line| line.rescore.is_none());
+            Self { lines, rescored, truncated, ..panel }
         };
         panels.into_iter().map(filled).collect()
+    }
+
+    /// The measures of the table that something here was measured by, with their places in the spreads.
+    pub fn measures<'t>(&'t self, table: &'t Table) -> impl Iterator<Item = (usize, Measure)> + 't {
+        let all = || self.lines.iter().chain(&self.rescored).chain(&self.truncated);
+        let is_here = move |at: usize| all().any(|line| line.spreads[at].is_some());
+        table.measures.iter().copied().enumerate().filter(move |(at, _)| is_here(*at))
     }
 
     /// Bytes of one float32 vector, with which codes are compared.
@@ -111,7 +135,7 @@ fn lines(table: &Table, rows: &[&Row]) -> Vec<Line> {
     let mut found: Vec<(&Row, Vec<Vec<Measured>>)> = Vec::new();
     let mut places = BTreeMap::new();
     for row in rows {
-        let place = *places.entry((row.codec.name(), row.rescore)).or_insert(found.len());
+        let place = *places.entry((row.codec.name(), row.cell.dims(), row.rescore)).or_insert(found.len());
         if place == found.len() {
             found.push((row, vec![Vec::new(); table.measures.len()]));
         }
@@ -120,7 +144,9 @@ fn lines(table: &Table, rows: &[&Row]) -> Vec<Line> {
         }
     }
     let line = |(row, values): (&Row, Vec<Vec<Measured>>)| Line {
+        name: answers::name(&row.cell),
         codec: row.codec,
+        dims: row.cell.dims(),
         rescore: row.rescore,
         footprint: row.footprint(),
         spreads: values.iter().map(|values| Spread::of(values)).collect(),

@@ -36,9 +36,11 @@ pub struct Row {
     pub codec: Codec,
     /// Its second stage.
     pub rescore: Option<Rescore>,
-    /// Dimensions of the model's vectors.
+    /// Dimensions of the vectors: of the whole ones, or those that they are truncated to.
     pub dim: u32,
-    /// Documents that the codec stores: those of the dataset, or both sentences of each pair.
+    /// Dimensions of the model's whole vectors.
+    pub model_dim: u32,
+    /// Documents that the codec stores: those of the dataset, both sentences of each pair, or the labelled texts that vote.
     pub documents: u64,
     /// The measure with its values.
     pub measured: Measured,
@@ -189,7 +191,8 @@ impl Table {
             let cell = &planned.cell;
             let model = plan.lock.models.get(cell.model());
             let no_model = || ReportError::NoModel { cell: cell.clone(), model: cell.model().to_owned() };
-            let dim = model.ok_or_else(no_model)?.facts.dim;
+            let model_dim = model.ok_or_else(no_model)?.facts.dim;
+            let dim = cell.dims().unwrap_or(model_dim);
             let no_dataset = || ReportError::NoDataset { cell: cell.clone(), dataset: cell.dataset().to_owned() };
             let documents = plan.lock.stored(cell.dataset()).ok_or_else(no_dataset)?;
             let codec = cell.codec().map_err(|source| ReportError::NoCodec { cell: cell.clone(), source })?;
@@ -205,6 +208,7 @@ impl Table {
                     codec,
                     rescore,
                     dim,
+                    model_dim,
                     documents,
                     measured: *measured,
                 }));

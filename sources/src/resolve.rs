@@ -4,18 +4,23 @@
 //! on this machine are read again, because they change without anyone deciding it. A fresh store is filled from the
 //! locked source at the locked revision, or, where that one cannot be had, from another source with the same content.
 
-use bitsweep_proto::lock::{LOCK_VERSION, LockedDataset, LockedFile, LockedModel, LockedSimilarity};
+mod classification;
+
+use bitsweep_proto::lock::{
+    LOCK_VERSION, LockedClassification, LockedDataset, LockedFile, LockedModel, LockedSimilarity,
+};
 use bitsweep_proto::manifest::{Dataset, Manifest, Model, SourceRef};
 use bitsweep_proto::{Digest, Lock, Task};
 
+use crate::canonical::Splits;
 use crate::content::Content;
 use crate::dataset::Asked;
 use crate::error::{Change, Problem, SourceError};
 use crate::options::{Options, Report};
 use crate::origin::{self, Origin, Want};
 use crate::session::Session;
-use crate::similarity::{self, Splits};
-use crate::{checksum, dataset, folder, model};
+use crate::{checksum, dataset, folder, model, similarity};
+use classification::ClassificationItem;
 
 /// Resolves all sources of a manifest, imports what the store lacks, and returns the lock: entries of `locked` stay
 /// as they are where they can, new ones are added, those that the manifest no longer has are dropped.
@@ -36,6 +41,7 @@ pub fn resolve(
         models: Default::default(),
         datasets: Default::default(),
         similarity: Default::default(),
+        classification: Default::default(),
     };
     for (name, model) in &manifest.models {
         let item = ModelItem { name, model };
@@ -60,6 +66,13 @@ pub fn resolve(
                 let same = |entry: &&LockedSimilarity| entry.split == dataset.split && entry.fit == item.fit();
                 let entry = resolve_item(&item, entry.filter(same), &mut session)?;
                 lock.similarity.insert(name.clone(), entry);
+            }
+            Task::Classification => {
+                let item = ClassificationItem { name, dataset };
+                let entry = locked.and_then(|lock| lock.classification.get(name));
+                let same = |entry: &&LockedClassification| entry.split == dataset.split && entry.fit == item.fit();
+                let entry = resolve_item(&item, entry.filter(same), &mut session)?;
+                lock.classification.insert(name.clone(), entry);
             }
         }
     }

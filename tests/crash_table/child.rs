@@ -103,6 +103,7 @@ impl Play<'_> {
                 true => failed(),
                 false => self.write("index", &digest, LARGE),
             },
+            Spec::Truncate(_) => self.write("chunk", &digest, 1),
             Spec::Compress(_) => match self.first("breaks") {
                 true => std::process::abort(),
                 false => self.write("index", &digest, 1),
@@ -124,7 +125,12 @@ impl Play<'_> {
                 done.measures = spec.measures.iter().copied().map(measured).collect();
                 FromChild::Done(done)
             }
-            Spec::Geometry(_) | Spec::Similarity(_) | Spec::Noop(_) => FromChild::Done(Box::default()),
+            Spec::Geometry(_)
+            | Spec::Codes(_)
+            | Spec::Similarity(_)
+            | Spec::Classify(_)
+            | Spec::Speed(_)
+            | Spec::Noop(_) => FromChild::Done(Box::default()),
         }
     }
 

@@ -96,6 +96,7 @@ fn lock() -> Lock {
         models: BTreeMap::from(models),
         datasets: BTreeMap::from([("d".to_owned(), dataset())]),
         similarity: BTreeMap::new(),
+        classification: BTreeMap::new(),
     }
 }
 

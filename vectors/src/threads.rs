@@ -8,6 +8,9 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
+/// Threads that a search uses, on every machine and for every codec.
+pub const SEARCH_THREADS: u32 = 1;
+
 unsafe extern "C" {
     /// OpenMP 2.0 and later, in libgomp, which Faiss links.
     fn omp_set_num_threads(threads: c_int);

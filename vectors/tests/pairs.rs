@@ -52,7 +52,13 @@ fn scores_are_those_of_a_search() {
         };
         let expected: Vec<f64> =
             one_way(&a, &b).into_iter().zip(one_way(&b, &a)).map(|(there, back)| 0.5 * (there + back)).collect();
-        assert_eq!(found, expected, "{codec}");
+        if codec == Codec::Rabitq {
+            // Faiss rotates what it is given by one product of matrices; how many rows that has decides the last bits.
+            let far = found.iter().zip(&expected).filter(|(found, expected)| (*found - *expected).abs() > 1e-5).count();
+            assert_eq!((found.len(), far), (expected.len(), 0), "{codec}");
+        } else {
+            assert_eq!(found, expected, "{codec}");
+        }
         // Which side is called the first does not matter.
         let turned = pair_scores(train(codec, &fit, &never).unwrap(), (&b, &a), &never).unwrap();
         assert_eq!(found, turned, "{codec}");

@@ -46,6 +46,7 @@ use crate::log::{Carrier, Log};
 use crate::machine;
 use crate::scratch::Folder;
 use crate::slot::Place;
+use crate::turns::Turn;
 
 use start::Start;
 
@@ -65,7 +66,7 @@ struct Attempt {
     lease: Lease,
     log: Log,
     carrier: Carrier,
-    /// When it began: before it looked for the outcome.
+    /// When it began: when it had its turn, before it looked for the outcome. Until it has, when it was claimed.
     began: Instant,
     /// The same in seconds since 1970.
     began_at: u64,
@@ -73,6 +74,8 @@ struct Attempt {
     start: Option<Start>,
     /// Where its job writes, once it runs.
     folder: Option<Folder>,
+    /// Its turn to compute, until it is over; of a job that computes alone, until its child is done.
+    turn: Option<Turn>,
     /// Checkpoints that are kept, found or made, by name.
     kept: BTreeMap<String, Item>,
     checkpoints_made: u64,
@@ -119,6 +122,7 @@ impl Attempt {
             began_at,
             start: None,
             folder: None,
+            turn: None,
             kept: BTreeMap::new(),
             checkpoints_made: 0,
             cost: Cost::default(),

@@ -1,4 +1,4 @@
-//! What a supervisor knows of each kind: for how long it may be silent, and whether it has checkpoints.
+//! What a supervisor knows of each kind: for how long it may be silent, whether it has checkpoints, whether it computes alone.
 
 use std::time::Duration;
 
@@ -10,22 +10,30 @@ use bitsweep_proto::Kind;
 /// | kind | the longest way |
 /// |---|---|
 /// | embed | reading a large model; one round of batches |
+/// | truncate | reading one chunk |
 /// | compress | one call of Faiss, which trains on everything and cannot be interrupted |
 /// | retrieve | reading a large index; then one query |
 /// | rescore | reading the vectors |
 /// | measure | reading the runs |
 /// | geometry | the spectrum of many dimensions |
+/// | codes | reading the vectors and the codes |
 /// | similarity | training the codec, one call of Faiss |
+/// | classify | reading the run; then the votes of some queries |
+/// | speed | reading a large index; then one query |
 /// | noop | none |
 pub(crate) fn patience(kind: Kind) -> Duration {
     let minutes = match kind {
         Kind::Embed => 15,
+        Kind::Truncate => 30,
         Kind::Compress => 6 * 60,
         Kind::Retrieve => 60,
         Kind::Rescore => 30,
         Kind::Measure => 30,
         Kind::Geometry => 30,
+        Kind::Codes => 30,
         Kind::Similarity => 6 * 60,
+        Kind::Classify => 30,
+        Kind::Speed => 60,
         Kind::Noop => 1,
     };
     Duration::from_secs(minutes * 60)
@@ -35,12 +43,21 @@ pub(crate) fn patience(kind: Kind) -> Duration {
 pub(crate) fn has_checkpoints(kind: Kind) -> bool {
     match kind {
         Kind::Embed => true,
-        Kind::Compress
+        Kind::Truncate
+        | Kind::Compress
         | Kind::Retrieve
         | Kind::Rescore
         | Kind::Measure
         | Kind::Geometry
+        | Kind::Codes
         | Kind::Similarity
+        | Kind::Classify
+        | Kind::Speed
         | Kind::Noop => false,
     }
+}
+
+/// Whether a worker computes nothing beside it: its result is a time.
+pub(crate) fn computes_alone(kind: Kind) -> bool {
+    kind == Kind::Speed
 }

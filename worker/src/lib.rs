@@ -30,6 +30,7 @@ mod scratch;
 mod settings;
 mod slot;
 mod standing;
+mod turns;
 mod usage;
 mod worker;
 

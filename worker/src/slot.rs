@@ -104,7 +104,11 @@ impl Slot {
             return Ok(None);
         }
         self.place.shared.metrics.child_started();
-        let starting = Child::start(&self.place.shared.settings.child, &self.place.device);
+        let starting = async {
+            // Its self-tests compute.
+            let _turn = self.place.shared.turns.beside().await;
+            Child::start(&self.place.shared.settings.child, &self.place.device).await
+        };
         self.place.stop.or(starting).await.transpose()
     }
 
@@ -119,13 +123,18 @@ impl Slot {
         }
     }
 
-    /// The next ticket, once there is room for what it leads to; `None` at the deadline. A child that ends while it has
-    /// nothing to do is replaced: no job is to blame, and none should wait for the next one to start.
+    /// The next ticket, once there is room for what it leads to and others may compute; `None` at the deadline. Where a job
+    /// is alone, or waits to be, tickets are left to other workers. A child that ends while it has nothing to do is replaced:
+    /// no job is to blame, and none should wait for the next one to start.
     async fn receive(&mut self, child: &mut Child) -> Result<Option<Delivery>, WorkerError> {
         let shared = Arc::clone(&self.place.shared);
         let stop = self.place.stop.clone();
         stop.or(self.commits.room()).await;
         loop {
+            let next = async {
+                drop(shared.turns.beside().await);
+                shared.queue.receive(&shared.settings.classes).await
+            };
             let received = tokio::select! {
                 biased;
                 _ = stop.raised() => return Ok(None),
@@ -135,10 +144,12 @@ impl Slot {
                     *child = fresh;
                     continue;
                 }
-                received = shared.queue.receive(&shared.settings.classes) => received,
+                received = next => received,
             };
             match received {
-                Ok(delivery) => return Ok(Some(delivery)),
+                Ok(delivery) if shared.turns.are_open() => return Ok(Some(delivery)),
+                // A job that is to be alone came while this slot waited for a ticket.
+                Ok(delivery) => self.give_back(delivery).await,
                 Err(error) => {
                     shared.busy.stir();
                     self.wait_out(error).await?;

@@ -19,6 +19,7 @@ use crate::metrics::WorkerMetrics;
 use crate::scratch::Scratch;
 use crate::settings::Settings;
 use crate::slot::Slot;
+use crate::turns::Turns;
 
 /// What slots may take on top of `stop_limit`, after the deadline, to put their ends on record. Whoever is not done by
 /// then hangs, and is left alone: the store holds what counts.
@@ -117,6 +118,8 @@ pub(crate) struct Shared {
     /// Who makes the outcomes; without the time.
     pub(crate) provenance: Provenance,
     pub(crate) busy: Arc<Busy>,
+    /// Who computes when.
+    pub(crate) turns: Turns,
     /// Brings the deadline, for whoever meets an error that no retry mends.
     pub(crate) raise: Raise,
     /// What the first slot serves, once its child has said what it computes with.
@@ -137,9 +140,9 @@ impl Worker {
             committed_at: 0,
         };
         let (busy, offer) = (Arc::new(Busy::new(metrics.clone())), watch::Sender::new(None));
-        let (raise, stop) = Stop::new();
-        let shared =
-            Arc::new(Shared { queue, ledger, store, settings, metrics, scratch, provenance, busy, raise, offer });
+        let ((raise, stop), turns) = (Stop::new(), Turns::default());
+        let shared = Shared { queue, ledger, store, settings, metrics, scratch, provenance, busy, turns, raise, offer };
+        let shared = Arc::new(shared);
         let announcer = Announcer::start(Arc::clone(&shared), shared.offer.subscribe(), stop.clone());
         let mut slots = JoinSet::new();
         for number in 0..shared.settings.slots {

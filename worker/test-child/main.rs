@@ -14,6 +14,7 @@
 //! | `freezes AT` | stops itself at chunk AT by a signal |
 //! | `waits FIFO AT` | waits at chunk AT until somebody opens FIFO, and goes on, told to stop or not |
 //! | `meets FIFO r\|w` | goes on when its other half has come too, and makes other bytes than that |
+//! | `writes FOLDER` | writes to FOLDER/log that a no-op or a timed job begins and ends; between, it waits at the fifo FOLDER/NAME, if it is there |
 //! | `eats MIB` | takes so much memory and waits for ever |
 //! | `fails`, `unable`, `panics` | says so, or does so |
 //! | `leaves MARKER` | ends when it has greeted, once |
@@ -21,7 +22,8 @@
 //! | `mute` | exits before it greets |
 
 use std::fs;
-use std::io::{stdin, stdout};
+use std::io::{Write, stdin, stdout};
+use std::path::Path;
 use std::process::ExitCode;
 
 use bitsweep_proto::Digest;
@@ -59,8 +61,9 @@ fn main() -> ExitCode {
 fn play(args: &[&str], task: &Task) -> FromChild {
     let spec = match &task.spec {
         Spec::Embed(spec) => spec,
-        Spec::Noop(_) => {
+        Spec::Noop(_) | Spec::Speed(_) => {
             match args {
+                ["writes", folder] => write_down(Path::new(folder), &task.spec),
                 ["waits", fifo, _] => drop(fs::File::open(fifo).expect("the fifo is there")),
                 ["fails"] => return failed(),
                 _ => {}
@@ -111,6 +114,22 @@ fn play(args: &[&str], task: &Task) -> FromChild {
     }
     done.facts.insert("rows".to_owned(), spec.rows);
     FromChild::Done(Box::new(done))
+}
+
+fn write_down(folder: &Path, spec: &Spec) {
+    let name = match spec {
+        Spec::Noop(noop) => format!("noop-{}", noop.number),
+        other => other.kind().name().to_owned(),
+    };
+    let log = fs::File::options().append(true).create(true).open(folder.join("log"));
+    let mut log = log.expect("the log can be opened");
+    let mut write = |what: &str| log.write_all(format!("{name} {what}\n").as_bytes()).expect("the log can be written");
+    write("begins");
+    let fifo = folder.join(&name);
+    if fifo.exists() {
+        drop(fs::File::open(fifo).expect("the fifo is there"));
+    }
+    write("ends");
 }
 
 fn failed() -> FromChild {

@@ -163,6 +163,7 @@ pub fn plan(name: &str, imported: Digest) -> Plan {
             models: BTreeMap::new(),
             datasets: BTreeMap::new(),
             similarity: BTreeMap::new(),
+            classification: BTreeMap::new(),
         },
         profiles: profiles(),
         measures: Vec::new(),

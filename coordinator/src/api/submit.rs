@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::Json;
 use bitsweep_proto::job::SHARD_ROWS;
 use bitsweep_proto::lock::{LOCK_VERSION, LOCK_VERSION_OF_TASKS, LockedFile};
-use bitsweep_proto::manifest::CodecAxis;
+use bitsweep_proto::manifest::{CodecAxis, RescoreAxis};
 use bitsweep_proto::plan::From as Source;
 use bitsweep_proto::{Class, Digest, Lock, Manifest, Plan, Profile, Profiles, WorkerCard};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -134,7 +134,11 @@ fn lock_mistakes(lock: &Lock) -> Vec<String> {
         .similarity
         .iter()
         .flat_map(|(name, dataset)| [dataset.counts.pairs, dataset.counts.fit].map(|number| (name, number)));
-    let large = of_retrieval.chain(of_similarity).filter(|(_, number)| *number > LARGEST);
+    let of_labels = lock.classification.iter().flat_map(|(name, dataset)| {
+        let counts = dataset.counts;
+        [counts.documents, counts.classes, counts.queries].map(|number| (name, number))
+    });
+    let large = of_retrieval.chain(of_similarity).chain(of_labels).filter(|(_, number)| *number > LARGEST);
     mistakes.extend(
         large.map(|(name, number)| format!("dataset {name:?}: a count is {number}, allowed are at most {LARGEST}")),
     );
@@ -154,15 +158,30 @@ fn file_mistake(file: &LockedFile, of: &str) -> Option<String> {
     (file.bytes > LARGEST).then(|| format!("{of}: {} has {} bytes, allowed are {LARGEST}", file.name, file.bytes))
 }
 
-/// Refuses what would be planned for hours, before it is.
-fn fits(manifest: &Manifest, lock: &Lock) -> Answer<()> {
-    let pairs = manifest.models.len() as u64 * manifest.datasets.len() as u64;
+/// Vectors of one length and one dataset: so many there are.
+fn most_pairs(manifest: &Manifest) -> u64 {
+    let lengths: u64 = manifest.models.values().map(|model| 1 + model.dims.len() as u64).sum();
+    lengths.saturating_mul(manifest.datasets.len() as u64)
+}
+
+/// Cells at most, those of studies among them: what `exclude` leaves out is counted too.
+fn most_cells(manifest: &Manifest) -> u64 {
     let codecs: u64 = manifest.codecs.iter().map(CodecAxis::count).sum();
-    let mut cells = pairs.saturating_mul(codecs);
+    let stages = 1 + manifest.rescore.as_ref().map_or(0, RescoreAxis::count);
+    let studies = u64::from(manifest.codes) + u64::from(manifest.speed.is_some());
+    let mut cells = most_pairs(manifest).saturating_mul(codecs).saturating_mul(stages.saturating_add(studies));
     for include in &manifest.include {
         let of = include.model.iter().count() as u64 * include.dataset.iter().count() as u64;
-        cells = cells.saturating_add(of.saturating_mul(include.codec.iter().map(CodecAxis::count).sum()));
+        let codecs: u64 = include.codec.iter().map(CodecAxis::count).sum();
+        cells = cells.saturating_add(of.saturating_mul(codecs).saturating_mul(1 + studies));
     }
+    let of_geometry = manifest.models.len() as u64 * manifest.datasets.len() as u64;
+    cells.saturating_add(if manifest.geometry { of_geometry } else { 0 })
+}
+
+/// Refuses what would be planned for hours, before it is.
+fn fits(manifest: &Manifest, lock: &Lock) -> Answer<()> {
+    let (pairs, cells) = (most_pairs(manifest), most_cells(manifest));
     if cells > MOST_CELLS {
         return Err(wrong(
             &format!("the sweep has up to {cells} cells, allowed are {MOST_CELLS}: make several of it"),
@@ -172,7 +191,9 @@ fn fits(manifest: &Manifest, lock: &Lock) -> Answer<()> {
     let rows = |name: &String| {
         let of_retrieval = lock.datasets.get(name).map(|dataset| dataset.counts.documents + dataset.counts.queries);
         let of_similarity = || lock.similarity.get(name).map(|dataset| dataset.stored() + dataset.counts.fit);
-        of_retrieval.or_else(of_similarity).unwrap_or(0)
+        let of_labels =
+            || lock.classification.get(name).map(|dataset| dataset.counts.documents + dataset.counts.queries);
+        of_retrieval.or_else(of_similarity).or_else(of_labels).unwrap_or(0)
     };
     let most_rows = manifest.datasets.keys().map(rows).max().unwrap_or(0);
     let inputs = (most_rows / SHARD_ROWS + 8).saturating_mul(cells.max(pairs));

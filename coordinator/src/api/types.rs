@@ -62,12 +62,26 @@ pub struct JobsOfKind {
 pub enum KindName {
     /// Texts to vectors.
     Embed,
+    /// Vectors to their first dimensions.
+    Truncate,
     /// Vectors to an index.
     Compress,
     /// Queries and an index to a run.
     Retrieve,
+    /// A run to one whose best documents are ranked again.
+    Rescore,
     /// A run and judgements to measures.
     Measure,
+    /// Vectors to what their geometry is.
+    Geometry,
+    /// Binary codes and their vectors to what the bits are like.
+    Codes,
+    /// Vectors of pairs to scores, and how well these agree with those of people.
+    Similarity,
+    /// A run and labels to how often the nearest have the right one.
+    Classify,
+    /// Queries and an index to how long searches take.
+    Speed,
     /// Nothing, for measuring the runner.
     Noop,
 }

@@ -1,6 +1,7 @@
 //! The description is checked in, and true: what it lists is there, and closed to strangers.
 
 use bitsweep_coordinator::api::Limits;
+use bitsweep_proto::Kind;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -39,6 +40,13 @@ fn the_description_is_checked_in() {
     }
     let kept = std::fs::read_to_string(file).unwrap();
     assert!(kept == now, "openapi.json is old: set BITSWEEP_UPDATE=1, run this test, and read the difference");
+}
+
+#[test]
+fn every_kind_is_described() {
+    let description = description();
+    let names = &description["components"]["schemas"]["KindName"]["enum"];
+    assert_eq!(*names, serde_json::json!(Kind::ALL.map(Kind::name)));
 }
 
 #[test]

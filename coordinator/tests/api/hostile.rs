@@ -179,6 +179,17 @@ async fn locks_that_no_resolution_made_are_refused() {
     );
     large["lock"]["datasets"]["d"]["counts"]["documents"] = json!(100_000_000);
     hostile.push((large, "inputs"));
+    // Each axis by itself is of a modest size.
+    let seeds = MANIFEST.replace("int8]", "{ binary: { bits: 8, seeds: 10000 } }]");
+    let numbers: Vec<u32> = (1..=100).collect();
+    let bits: Vec<u32> = numbers.iter().take(34).map(|number| 8 * number).collect();
+    for text in [
+        seeds.replace("'file:m'", &format!("'file:m', mrl: true, dims: {numbers:?}")),
+        format!("{seeds}rescore: {numbers:?}\n"),
+        format!("{}codes: true\nspeed: {{}}\n", seeds.replace("bits: 8", &format!("bits: {bits:?}"))),
+    ] {
+        hostile.push((submission(&text), "cells, allowed are"));
+    }
     for (body, words) in hostile {
         let (status, answer) = bench.post("/api/v1/sweeps", &body).await;
         assert_eq!(status, 422, "{answer}");

@@ -216,6 +216,7 @@ pub(crate) fn lock() -> Lock {
         models: [("m".to_owned(), model)].into(),
         datasets: [("d".to_owned(), dataset)].into(),
         similarity: Default::default(),
+        classification: Default::default(),
     }
 }
 

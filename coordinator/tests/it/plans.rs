@@ -38,6 +38,7 @@ pub(crate) fn plan(name: &str, jobs: &[Job]) -> Plan {
             models: BTreeMap::new(),
             datasets: BTreeMap::new(),
             similarity: BTreeMap::new(),
+            classification: BTreeMap::new(),
         },
         profiles: samples::profiles(),
         measures: Vec::new(),

@@ -6,8 +6,10 @@
 use std::fs;
 
 use crate::fixture::{DIM, Fixture, written};
-use crate::similarity;
-use bitsweep_proto::job::{Compress, GeometrySpec, MeasureSpec, Noop, RescoreSpec, Retrieve, Spec};
+use crate::{codes, similarity};
+use bitsweep_proto::job::{
+    CodesSpec, Compress, GeometrySpec, MeasureSpec, Noop, RescoreSpec, Retrieve, Spec, TruncateSpec,
+};
 use bitsweep_proto::rescore::Exact;
 use bitsweep_proto::wire::{Done, InputFile, ProducedFile};
 use bitsweep_proto::{Codec, Digest};
@@ -15,7 +17,7 @@ use bitsweep_proto::{Codec, Digest};
 const CODEC: Codec = Codec::Binary { bits: 64, seed: 7 };
 
 /// Everything that a job made, files by their bytes.
-fn digest(done: &Done) -> String {
+pub(crate) fn digest(done: &Done) -> String {
     let mut text = serde_json::to_string(&(&done.measures, &done.facts)).unwrap();
     if !done.values.is_empty() {
         text += &serde_json::to_string(&done.values).unwrap();
@@ -141,5 +143,41 @@ fn learnt_codes_pairs_and_geometries_are_the_same_bytes() {
         ("geometry", "8ebf70ad148d21cc08786069f6780475c2d4e8a278b19d59716e8b5fdff0b1a4", ""),
     ]
     .map(|(name, first, second)| (name, first.to_owned(), second.to_owned()));
+    assert_eq!(found, expected);
+}
+
+/// What is found in codes, with its arc cosine and logarithm, is exact.
+#[test]
+fn codes_are_looked_into_with_the_same_values() {
+    let mut fixture = Fixture::new();
+    let found = ["binary/64", "binary/16/mean+itq"].map(|name| {
+        let codec = Codec::parse(name, Some(7)).unwrap();
+        let inputs = codes::inputs(&mut fixture, codec);
+        let spec = Spec::Codes(CodesSpec { codec, dim: DIM as u32 });
+        assert_eq!(spec.code_version(), 1);
+        digest(&fixture.done(spec, inputs))
+    });
+    let expected = [
+        "30a31f8c0e0c6a580b1cad57707d7927f6b44332841d710fae94a9d89e77bc1d",
+        "d5f97699be484f7b7302408b627f3b4104afa91be8e4ba6ca8ebcc3c5ce8e084",
+    ];
+    assert_eq!(found, expected);
+}
+
+/// An implementation in Python gives these too (IEEE doubles in the stated order, rounded once).
+#[test]
+fn truncated_vectors_are_the_same_bytes() {
+    let mut fixture = Fixture::new();
+    let found = [true, false].map(|normalize| {
+        let whole = fixture.documents().into_iter().map(|input| InputFile { name: "vectors".into(), ..input });
+        let inputs: Vec<InputFile> = whole.collect();
+        let spec = Spec::Truncate(TruncateSpec { dim: DIM as u32, dims: 4, normalize });
+        assert_eq!(spec.code_version(), 1);
+        digest(&fixture.done(spec, inputs))
+    });
+    let expected = [
+        "a06976d853de2f9850280f0e4fe0e008e31f3a664edce63171df895da25c607e",
+        "44af3d0e0bf7401226fef5c67f5235b4a8ddd229f4db3c99618568fc56eb2298",
+    ];
     assert_eq!(found, expected);
 }

@@ -54,11 +54,13 @@ impl Convention {
     /// By which rules the tool computes `measure`; `None` where it has no such measure. ranx's bpref is another one (where no
     /// document was judged and found wanting it divides by 0) and is left out.
     pub fn rules(self, measure: Measure) -> Option<Rules> {
-        use Measure::{Bpref, Map, Mrr, Ndcg, Overlap, Pearson, Precision, RPrecision, Recall, Spearman, Success};
+        use Measure::{
+            Accuracy, Bpref, Map, Mrr, Ndcg, Overlap, Pearson, Precision, RPrecision, Recall, Spearman, Success,
+        };
         let ours = Rules::ours(Order::IdDescending);
         let ranx = Rules { depth: Depth::Run, ..Rules::ours(Order::Quicksort) };
         match (self, measure) {
-            (_, Overlap { .. } | Spearman | Pearson) => None,
+            (_, Overlap { .. } | Spearman | Pearson | Accuracy { .. }) => None,
             (Self::TrecEval, _) => Some(ours),
             (Self::Beir, Ndcg { .. } | Recall { .. } | Precision { .. } | Map { .. }) => {
                 Some(Rules { own: Own::Dropped, average: Average::Answered, ..ours })

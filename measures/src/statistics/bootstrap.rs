@@ -51,12 +51,14 @@ pub fn bootstraps(columns: &[&[f64]], level: f64, sampling: Sampling) -> Vec<Int
             means.push(sum / rows.queries() as f64);
         }
     }
+    means.into_iter().map(|means| percentile(means, level)).collect()
+}
+
+/// The interval that holds the middle of these values, of which there is one at least.
+pub(super) fn percentile(mut values: Vec<f64>, level: f64) -> Interval {
     let tail = (1.0 - level) / 2.0;
-    let interval = |mut means: Vec<f64>| {
-        means.sort_unstable_by(f64::total_cmp);
-        Interval { low: quantile(&means, tail), high: quantile(&means, 1.0 - tail) }
-    };
-    means.into_iter().map(interval).collect()
+    values.sort_unstable_by(f64::total_cmp);
+    Interval { low: quantile(&values, tail), high: quantile(&values, 1.0 - tail) }
 }
 
 /// The quantile of sorted values, interpolated linearly.

@@ -3,12 +3,14 @@
 //! Everything is paired: both systems answered the same queries, and what is looked at is the difference query by query
 //! (C. Smucker, J. Allan and B. Carterette, "A comparison of statistical significance tests for information retrieval
 //! evaluation", CIKM 2007). Queries are taken for a random sample of those that could have been asked; nothing here says
-//! anything of other datasets.
+//! anything of other datasets. Correlations, which are no mean over anything, are resampled pair by pair ([`correlations()`]).
 //!
 //! Sampling is by ChaCha8 from a seed, sums go from first to last, and no result depends on threads: the same input gives
 //! the same numbers on every machine.
 
+mod association;
 mod bootstrap;
+mod correlations;
 mod effect;
 mod holm;
 mod mcnemar;
@@ -17,7 +19,9 @@ mod rows;
 mod sampler;
 mod variance;
 
+pub use association::{Association, EXACT, association, least_p};
 pub use bootstrap::{Interval, bootstrap, bootstraps};
+pub use correlations::{Resampled, correlations};
 pub use effect::{Effect, effect};
 pub use holm::holm;
 pub use mcnemar::{McNemar, mcnemar};

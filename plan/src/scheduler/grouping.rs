@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use bitsweep_proto::manifest::{Budget, Gate};
 use bitsweep_proto::plan::From;
-use bitsweep_proto::{Kind, Plan, Track};
+use bitsweep_proto::{Cell, Kind, Plan, Track};
 
 /// What the jobs of a group have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +86,7 @@ fn marked(plan: &Plan, cells: impl Fn(usize) -> bool) -> Vec<bool> {
 /// For each job the first budget whose configurations leave it out; `None` where no budget counts configurations.
 fn left_out(plan: &Plan, budgets: &[Budget]) -> Option<Vec<Option<u32>>> {
     budgets.iter().any(|budget| budget.configurations.is_some()).then_some(())?;
-    // A geometry explains configurations; it is none.
+    // What else is studied explains configurations; it is none.
     let mut order: Vec<usize> = (0..plan.cells.len()).filter(|cell| plan.cells[*cell].cell.is_retrieval()).collect();
     order.sort_by_key(|cell| plan.cells[*cell].tier);
     let mut beyond: Vec<Option<u32>> = vec![None; plan.cells.len()];
@@ -96,6 +96,12 @@ fn left_out(plan: &Plan, budgets: &[Budget]) -> Option<Vec<Option<u32>>> {
         for cell in covered.skip(usize::try_from(most).unwrap_or(usize::MAX)) {
             beyond[*cell].get_or_insert(place);
         }
+    }
+    // What else is studied of a configuration goes with it.
+    let named = order.iter().map(|cell| (&plan.cells[*cell].cell, beyond[*cell]));
+    let left: HashMap<&Cell, Option<u32>> = named.collect();
+    for (cell, planned) in plan.cells.iter().enumerate().filter(|(_, planned)| !planned.cell.is_retrieval()) {
+        beyond[cell] = left.get(&planned.cell.configuration()).copied().flatten();
     }
     let within = marked(plan, |cell| beyond[cell].is_none());
     let mut jobs = vec![None; plan.jobs.len()];

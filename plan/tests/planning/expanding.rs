@@ -10,7 +10,8 @@ fn lines(value: Value) -> (Vec<String>, Vec<String>) {
     let Expanded { cells, problems } = expand(&manifest);
     let cells = cells.iter().map(|cell| {
         let point = cell.point;
-        let named = bitsweep_proto::Cell::retrieval(point.model, point.dataset, point.codec).rescored(point.rescore);
+        let named = bitsweep_proto::Cell::retrieval(point.model, point.dataset, point.codec);
+        let named = named.truncated(point.dims).rescored(point.rescore);
         format!("{} {named}", cell.tier)
     });
     (cells.collect(), problems.iter().map(PlanError::to_string).collect())

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bitsweep_proto::job::{Compress, Embed, MeasureSpec, Texts};
 use bitsweep_proto::lock::{
-    DatasetCounts, LOCK_VERSION, LockedDataset, LockedFile, LockedModel, LockedSimilarity, ModelFacts, Pooling,
-    SimilarityCounts,
+    ClassificationCounts, DatasetCounts, LOCK_VERSION, LockedClassification, LockedDataset, LockedFile, LockedModel,
+    LockedSimilarity, ModelFacts, Pooling, SimilarityCounts,
 };
 use bitsweep_proto::plan::{From, Input, PLAN_VERSION, PlannedJob};
 use bitsweep_proto::{Codec, Digest, JobKey, Lock, Manifest, Plan, Profile, Profiles, Spec, Track};
@@ -108,7 +108,22 @@ pub(crate) fn pairs(name: &str, pairs: u64, fit: u64) -> LockedSimilarity {
     }
 }
 
-/// A lock for [`example`] and [`small`], and one dataset of pairs, `sts`.
+pub(crate) fn labelled(name: &str, documents: u64, queries: u64) -> LockedClassification {
+    LockedClassification {
+        source: format!("file:{name}"),
+        files: Vec::new(),
+        split: "test".to_owned(),
+        fit: "train".to_owned(),
+        documents: file(&format!("{name} documents")),
+        document_labels: file(&format!("{name} document labels")),
+        queries: file(&format!("{name} queries")),
+        query_labels: file(&format!("{name} query labels")),
+        counts: ClassificationCounts { documents, classes: 7, queries },
+        warnings: Vec::new(),
+    }
+}
+
+/// A lock for [`example`] and [`small`], one dataset of pairs, `sts`, and one of labelled texts, `intents`.
 pub(crate) fn lock() -> Lock {
     let models = [("all-MiniLM-L6-v2", 384), ("bge-large-en-v1.5", 1024), ("m", 384)];
     let datasets = [("scifact", 5183, 300), ("nq", 3000, 1100), ("d", 2000, 100)];
@@ -120,6 +135,7 @@ pub(crate) fn lock() -> Lock {
             .map(|(name, documents, queries)| (name.to_owned(), dataset(name, documents, queries)))
             .collect(),
         similarity: BTreeMap::from([("sts".to_owned(), pairs("sts", 1379, 3000))]),
+        classification: BTreeMap::from([("intents".to_owned(), labelled("intents", 1500, 1100))]),
     }
 }
 
@@ -190,6 +206,7 @@ pub(crate) fn graph(shapes: &[Shape]) -> Plan {
             models: BTreeMap::new(),
             datasets: BTreeMap::new(),
             similarity: BTreeMap::new(),
+            classification: BTreeMap::new(),
         },
         profiles: profiles(),
         measures: Vec::new(),

@@ -7,7 +7,7 @@ use bitsweep_plan::retry::Ending;
 use bitsweep_plan::scheduler::{Effect, Event, Fact, Facts, Hold as Held, JobState, Mark, Spend};
 use bitsweep_proto::manifest::{Budget, Gate, Hold, OneOrMany, ReportState, Until};
 use bitsweep_proto::plan::PlannedCell;
-use bitsweep_proto::{Action, Cell, Codec, Kind, Nonce, Plan, Track};
+use bitsweep_proto::{Action, Cell, Codec, Kind, Nonce, Plan, Study, Track};
 
 use crate::fixture::{Shape, cpu, graph, key};
 use crate::run::{
@@ -199,6 +199,20 @@ fn configurations_are_the_first_cells_in_the_order_of_tiers() {
     let none = Action::Budget { index: 1, budget: Budget { configurations: Some(0), ..NO_BUDGET } };
     assert_eq!(run.control(0, none), [], "what is under way goes on");
     assert_eq!(holds(&run), [("budgets[0]".to_owned(), 2), ("budgets[1]".to_owned(), 1)]);
+}
+
+/// It does not count as one, and is not run without it.
+#[test]
+fn what_else_is_studied_goes_with_its_configuration() {
+    let shapes = [cpu(&[]), cpu(&[0]), cpu(&[]), cpu(&[2]), cpu(&[2]), cpu(&[0])];
+    let budget = Budget { configurations: Some(1), ..NO_BUDGET };
+    let mut plan = plan(&shapes, &[], &[budget]);
+    for (study, of) in [(2, 1), (3, 0)] {
+        plan.cells[study].cell = plan.cells[of].cell.clone().studied(Study::Speed);
+    }
+    let mut run = Run::empty();
+    run.submit(0, plan, Facts::default());
+    assert_eq!(holds(&run), [("budgets[0]".to_owned(), 3)]);
 }
 
 #[test]

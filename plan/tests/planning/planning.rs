@@ -6,7 +6,7 @@ use bitsweep_plan::{lineage, plan, summary, work};
 use bitsweep_proto::plan::From;
 use bitsweep_proto::rescore::Exact;
 use bitsweep_proto::work::WorkSource;
-use bitsweep_proto::{Codec, JobKey, Kind, Measure, Plan, Spec};
+use bitsweep_proto::{Codec, JobKey, Kind, Measure, Plan, Spec, Study};
 use serde_json::{Value, json};
 
 use crate::fixture::{dataset, example, lock, manifest, model, planned, profiles, small};
@@ -20,7 +20,7 @@ fn count(plan: &Plan, kind: Kind) -> usize {
 }
 
 /// What must hold for every plan.
-fn check(plan: &Plan) {
+pub(crate) fn check(plan: &Plan) {
     assert_eq!(keys(plan).len(), plan.jobs.len(), "each key once");
     for (index, job) in (0_u32..).zip(&plan.jobs) {
         assert_eq!(plan.fields(index).key(), job.key, "the key is the hash of the fields");
@@ -36,7 +36,14 @@ fn check(plan: &Plan) {
     for cell in &plan.cells {
         assert!(plan.jobs[cell.job as usize].tier <= cell.tier);
         let spec = &plan.jobs[cell.job as usize].spec;
-        assert!(matches!((spec, cell.cell.is_retrieval()), (Spec::Measure(_), true) | (Spec::Geometry(_), false)));
+        let of_study = match spec {
+            Spec::Measure(_) => None,
+            Spec::Geometry(_) => Some(Study::Geometry),
+            Spec::Codes(_) => Some(Study::Codes),
+            Spec::Speed(_) => Some(Study::Speed),
+            other => panic!("{}: {other:?}", cell.cell),
+        };
+        assert_eq!(cell.cell.study(), of_study, "{}", cell.cell);
     }
 }
 
@@ -246,10 +253,14 @@ fn inputs_stand_as_the_kinds_expect_them() {
             Spec::Retrieve(_) => assert_eq!(names(index), ["queries", "index", "document_ids", "query_texts"]),
             Spec::Compress(_) => assert_eq!(names(index), ["documents", "documents"]),
             Spec::Embed(_)
+            | Spec::Truncate(_)
             | Spec::Rescore(_)
             | Spec::Measure(_)
             | Spec::Geometry(_)
+            | Spec::Codes(_)
             | Spec::Similarity(_)
+            | Spec::Classify(_)
+            | Spec::Speed(_)
             | Spec::Noop(_) => {}
         }
     }

@@ -8,6 +8,7 @@ mod approximate;
 mod axis;
 mod budget;
 mod check;
+mod dims;
 mod expect;
 mod gate;
 mod mistake;
@@ -16,6 +17,7 @@ mod pattern;
 mod rescore;
 mod schema;
 mod source;
+mod speed;
 mod subsample;
 mod tasks;
 mod words;
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use approximate::{HnswAxis, HnswPattern, IvfpqAxis, IvfpqPattern, Kept, Links, Lists};
 pub use axis::{BinaryAxis, Bits, CodecAxis, OneOrMany, PqAxis, PqBytes, Seeds};
 pub use budget::Budget;
+pub use dims::{DimsPattern, NotALength};
 pub use expect::Expect;
 pub use gate::{Gate, Hold, ReportState, Until};
 pub use mistake::{Mistake, MistakeKind, Mistakes};
@@ -35,6 +38,7 @@ pub use pattern::{BinaryPattern, CodecPattern, NotAPattern, PqPattern};
 pub use rescore::{NotARescore, RescoreAxis, RescorePattern};
 pub use schema::schema;
 pub use source::{NotASource, SourceRef};
+pub use speed::Speed;
 pub use subsample::Subsample;
 
 use crate::codec::Codec;
@@ -69,7 +73,8 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rescore: Option<RescoreAxis>,
     /// Measures by their canonical names. Each applies to the datasets of its task. Default: for retrieval nDCG@10,
-    /// Recall@10, Recall@100 and MRR@10, for similarity Spearman, where the sweep has such datasets.
+    /// Recall@10, Recall@100 and MRR@10, for similarity Spearman, for classification Accuracy@10, where the sweep has such
+    /// datasets.
     #[serde(default = "Manifest::default_measures", deserialize_with = "one_or_many")]
     #[schemars(with = "OneOrMany<Measure>")]
     pub measures: Vec<Measure>,
@@ -77,6 +82,13 @@ pub struct Manifest {
     /// dimension, hubness. Retrieval datasets only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub geometry: bool,
+    /// Whether the binary codes themselves are looked at: dead and doubled bits, documents of one code, and Hamming distances
+    /// beside those that theory predicts. Binary codecs and retrieval datasets only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub codes: bool,
+    /// How long searches take is measured too, in a table of its own. Retrieval datasets only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Speed>,
     /// Cells left out.
     #[serde(default)]
     pub exclude: Vec<Where>,
@@ -116,6 +128,7 @@ impl Manifest {
         let has = |task: Task| self.datasets.values().any(|dataset| dataset.task == task);
         let mut measures = if has(Task::Retrieval) { Self::default_measures() } else { Vec::new() };
         measures.extend(has(Task::Similarity).then_some(Measure::Spearman));
+        measures.extend(has(Task::Classification).then_some(Measure::Accuracy { k: 10 }));
         measures
     }
 }
@@ -143,11 +156,18 @@ pub struct Model {
     /// Put before every document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_prefix: Option<String>,
-    /// Put before texts that are compared with their like: both sentences of a pair. Default: the query prefix where
+    /// Put before texts that are compared with their like: both sentences of a pair, texts with labels. Default: the query prefix where
     /// documents have one too (such a model wants one before every text), else none (what stands before queries alone
     /// asks for a search).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symmetric_prefix: Option<String>,
+    /// Whether it was trained so that the first dimensions of a vector are a vector too (Matryoshka). Its files do not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mrl: bool,
+    /// Dimensions that its vectors are truncated to; the whole vectors are measured in any case. Only with `mrl: true`.
+    #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "dims::lengths")]
+    pub dims: Vec<u32>,
 }
 
 impl Model {
@@ -164,8 +184,8 @@ impl Model {
         }
     }
 
-    /// What stands before both sentences of a pair; `facts` are those of its own files. E5's authors take `query: ` for both
-    /// sides of symmetric tasks, those of BGE no instruction.
+    /// What stands before both sentences of a pair and before texts with labels; `facts` are those of its own files. E5's
+    /// authors take `query: ` for both sides of symmetric tasks, those of BGE no instruction.
     pub fn symmetric_prefix_of(&self, facts: &ModelFacts) -> String {
         let used = self.effective(facts);
         let by_default = if used.document_prefix.is_empty() { String::new() } else { used.query_prefix };
@@ -173,7 +193,8 @@ impl Model {
     }
 }
 
-/// A dataset: for retrieval in BEIR layout, for similarity a folder with a CSV file of pairs for each split.
+/// A dataset: for retrieval in BEIR layout, for similarity a folder with a CSV file of pairs for each split, for classification
+/// one with a file of labelled texts for each split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dataset {
@@ -184,11 +205,13 @@ pub struct Dataset {
     #[schemars(schema_with = "source::of_dataset")]
     pub source: OneOrMany<SourceRef>,
     /// What is measured: for retrieval the judgements in `qrels/<split>.tsv`, for similarity the pairs in
-    /// `<split>.csv`, else in the one file whose name ends in `-<split>.csv` or `_<split>.csv`.
+    /// `<split>.csv`, else in the one file whose name ends in `-<split>.csv` or `_<split>.csv`, for classification the texts
+    /// in `<split>.csv` or `<split>.jsonl`.
     #[serde(default = "default_split")]
     #[schemars(extend("pattern" = schema::NAME_PATTERN, "patternErrorMessage" = schema::NAME_WORDS))]
     pub split: String,
-    /// For similarity: the split on whose sentences codecs are fitted, never the one that is measured.
+    /// For similarity: the split on whose sentences codecs are fitted, never the one that is measured. For classification: the
+    /// split whose labelled texts vote, and that codecs are fitted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = schema::NAME_PATTERN, "patternErrorMessage" = schema::NAME_WORDS))]
     pub fit: Option<String>,
@@ -226,6 +249,9 @@ pub struct Where {
     /// Second stages: `none`, `any`, `float32`, `int8`, `float32/80`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rescore: Option<OneOrMany<RescorePattern>>,
+    /// Dimensions that vectors are truncated to: `128`, or `full` for whole vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dims: Option<OneOrMany<DimsPattern>>,
 }
 
 /// A point of the matrix.
@@ -237,6 +263,8 @@ pub struct Point<'a> {
     pub dataset: &'a str,
     /// The codec with its seed.
     pub codec: Codec,
+    /// Dimensions that the vectors are truncated to; `None`: they are whole.
+    pub dims: Option<u32>,
     /// The second stage, if any.
     pub rescore: Option<Rescore>,
 }
@@ -251,6 +279,7 @@ impl Where {
             && fits(self.model.as_ref(), |name| name == point.model)
             && fits(self.dataset.as_ref(), |name| name == point.dataset)
             && fits(self.rescore.as_ref(), |pattern| pattern.matches(point.rescore))
+            && fits(self.dims.as_ref(), |pattern| pattern.matches(point.dims))
     }
 }
 
@@ -300,6 +329,7 @@ pub fn read(text: &str, file: &str) -> Result<Manifest, Mistakes> {
     check::against_schema(&tree, &mut list);
     names::look_up(&tree, &mut list);
     tasks::check(&tree, &mut list);
+    dims::check(&tree, &mut list);
     if !list.is_empty() {
         return Err(refused(list));
     }

@@ -38,6 +38,12 @@ impl RescoreAxis {
         });
         each.filter(|rescore| rescore.serves(codec))
     }
+
+    /// How many second stages [`RescoreAxis::expand`] makes at most, without making them.
+    pub fn count(&self) -> u64 {
+        let factors = self.factors.iter().filter(|factor| **factor > 0).count() as u64;
+        factors.saturating_mul(self.with.iter().count() as u64)
+    }
 }
 
 /// The form with parameters.
@@ -190,6 +196,7 @@ mod tests {
         let both = read(json!({ "factors": [2], "k": 5, "with": ["int8", "float32"] }));
         assert_eq!(names(&both, Codec::Rabitq), ["int8/10", "float32/10"]);
         assert_eq!(names(&both, Codec::Int8), ["float32/10"]);
+        assert_eq!([short.count(), both.count()], [2, 2]);
     }
 
     #[test]

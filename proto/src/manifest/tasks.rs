@@ -18,17 +18,22 @@ pub(super) fn check(tree: &Tree, out: &mut Vec<Mistake>) {
         let Ok(task) = task.unwrap_or(Ok(Task::Retrieval)) else { continue };
         let at = Entry { tree, pointer: child("/datasets", name), dataset };
         match task {
-            Task::Retrieval => {
-                out.extend(at.idle(
-                    "fit",
-                    "nothing for retrieval, where codecs are fitted on the documents; or `task: similarity`",
-                ))
-            }
+            Task::Retrieval => out.extend(at.idle(
+                "fit",
+                "nothing for retrieval, where codecs are fitted on the documents; or `task: similarity`, or `task: \
+                     classification`",
+            )),
             Task::Similarity => {
-                out.extend(at.fit());
+                out.extend(at.fit("the split on whose sentences codecs are fitted"));
                 out.extend(at.idle("ignore_identical_ids", "nothing for similarity: pairs have no ids in common"));
                 out.extend(at.idle("subsample", "nothing for similarity: all pairs are measured"));
-                out.extend(at.sources());
+                out.extend(at.sources("file:folder with pairs in CSV files"));
+            }
+            Task::Classification => {
+                out.extend(at.fit("the split whose labelled texts vote and that codecs are fitted on"));
+                out.extend(at.idle("ignore_identical_ids", "nothing for classification: texts have no ids in common"));
+                out.extend(at.idle("subsample", "nothing for classification: all texts of both splits are used"));
+                out.extend(at.sources("file:folder with labelled texts in CSV or JSON lines files"));
             }
         }
     }
@@ -52,11 +57,11 @@ impl Entry<'_> {
         Some(self.mistake(&child(&self.pointer, key), words::found(value), allowed))
     }
 
-    /// Codecs learn from a split of their own.
-    fn fit(&self) -> Option<Mistake> {
+    /// Codecs learn from a split of their own, which is `what`.
+    fn fit(&self, what: &str) -> Option<Mistake> {
         let split =
             self.dataset.get("split").map_or_else(default_split, |split| split.as_str().unwrap_or("").to_owned());
-        let allowed = format!("the split on whose sentences codecs are fitted, not the measured one (\"{split}\")");
+        let allowed = format!("{what}, not the measured one (\"{split}\")");
         match self.dataset.get("fit") {
             None => {
                 let found = words::quote("fit");
@@ -69,8 +74,8 @@ impl Entry<'_> {
         }
     }
 
-    /// BEIR has no pairs.
-    fn sources(&self) -> Vec<Mistake> {
+    /// BEIR has neither pairs nor labels.
+    fn sources(&self, allowed: &str) -> Vec<Mistake> {
         let pointer = child(&self.pointer, "source");
         let each: Vec<(String, &Value)> = match self.dataset.get("source") {
             Some(Value::Array(items)) => {
@@ -81,8 +86,6 @@ impl Entry<'_> {
         };
         let beir = |value: &Value| value.as_str().is_some_and(|text| text.starts_with("beir:"));
         let wrong = each.into_iter().filter(|(_, value)| beir(value));
-        wrong
-            .map(|(pointer, value)| self.mistake(&pointer, words::found(value), "file:folder with pairs in CSV files"))
-            .collect()
+        wrong.map(|(pointer, value)| self.mistake(&pointer, words::found(value), allowed)).collect()
     }
 }

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any, Optional, Protocol
 
 #: What the files of each table may be called: as in a pack, and as ``bitsweep run`` calls them.
-STEMS = {"results": ("results", "table"), "per_query": ("per_query",), "geometry": ("geometry",)}
+STEMS = {
+    "results": ("results", "table"),
+    "per_query": ("per_query",),
+    "geometry": ("geometry",),
+    "codes": ("codes",),
+    "speed": ("speed",),
+}
 #: Endings, the best first.
 ENDINGS = (".parquet", ".csv", ".json")
 #: Version of the packs that this package reads.
@@ -53,7 +59,8 @@ class Folder:
                 return path
         if there:
             return there[0]
-        hint = "; the manifest must say `geometry: true`" if table == "geometry" else ""
+        said = {"geometry": "geometry: true", "codes": "codes: true", "speed": "speed: {}"}
+        hint = f"; the manifest must say `{said[table]}`" if table in said else ""
         raise BitsweepError(f"{self._folder} has no {table}: one of {STEMS[table][0]}{{{','.join(ENDINGS)}}} is expected{hint}")
 
     def about(self) -> dict[str, Any]:
@@ -106,7 +113,11 @@ class File:
         if {"cell", "value"} <= names:
             if "query" in names:
                 return "per_query"
-            return "results" if "measure" in names else "geometry"
+            if "measure" in names:
+                return "results"
+            if "repeats" in names:
+                return "speed"
+            return "codes" if "codec" in names else "geometry"
         raise BitsweepError(f"{self._path}: not a table that bitsweep exported: it has no columns cell and value")
 
     def _names(self, parquet: bool) -> set[str]:
@@ -132,7 +143,7 @@ class Program:
     """A store, a manifest or a coordinator, asked through the program ``bitsweep``."""
 
     #: The options that choose a table.
-    OPTIONS = {"results": [], "per_query": ["--per-query"], "geometry": ["--geometry"]}
+    OPTIONS = {"results": [], "per_query": ["--per-query"], "geometry": ["--geometry"], "codes": ["--codes"], "speed": ["--speed"]}
 
     def __init__(self, place: list[str], program: Optional[str]) -> None:
         self._place = place

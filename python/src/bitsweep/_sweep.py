@@ -48,6 +48,23 @@ class Sweep(Generic[Frame]):
         return self._table("geometry")
 
     @property
+    def codes(self) -> Frame:
+        """One row for each binary codec, seed and value of what its codes are like, where the manifest says ``codes: true``.
+
+        Columns: ``cell``, ``model``, ``dataset``, ``codec``, ``seed``, ``name``, ``value``, ``documents``, ``dims``.
+        """
+        return self._table("codes")
+
+    @property
+    def speed(self) -> Frame:
+        """One row for each timed cell and value, where the manifest says ``speed:``. Times of the machine that ``cpu`` names.
+
+        Columns: ``cell``, ``model``, ``dataset``, ``codec``, ``seed``, ``name``, ``value``, ``documents``, ``dim``,
+        ``bytes_per_vector``, ``queries``, ``depth``, ``repeats``, ``threads``, ``kernels``, ``cpu``, ``version``.
+        """
+        return self._table("speed")
+
+    @property
     def about(self) -> dict[str, Any]:
         """Of a pack its ``pack.json``, of a store what ``bitsweep status --json`` says; empty for exported files."""
         return self._source.about()

@@ -33,7 +33,7 @@ pub struct Packed<'a> {
 }
 
 /// What a file or folder of a pack is, by its name, in the order of the README.
-const CONTENTS: [(&str, &str); 11] = [
+const CONTENTS: &[(&str, &str)] = &[
     (MANIFEST, "the manifest as it was submitted"),
     ("manifest.yaml.lock", "what its sources turned out to be: revisions, sizes, SHA-256"),
     ("results.csv", "the results table: one row for each cell and measure"),
@@ -41,6 +41,10 @@ const CONTENTS: [(&str, &str); 11] = [
     ("per_query.parquet", "one row for each cell, measure and query"),
     ("geometry.csv", "the geometry of the embeddings"),
     ("geometry.parquet", "the same"),
+    ("codes.csv", "what the binary codes are like, and Hamming distances beside theory"),
+    ("codes.parquet", "the same"),
+    ("speed.csv", "how long searches took on the machines that ran them"),
+    ("speed.parquet", "the same"),
     ("runs", "TREC runs, one for each cell, and judgements"),
     ("report.html", "the report, for a browser"),
     ("report.plots", "its plots as SVG and PNG"),
@@ -89,18 +93,24 @@ fn progress(table: &Table) -> String {
 fn again(plan: &Plan, folder: &Path) -> String {
     let versions: Vec<String> = versions(plan).iter().map(|(kind, version)| format!("{kind} {version}")).collect();
     let runs = if folder.join("runs").exists() { " --runs" } else { "" };
-    let tables = "results.csv results.parquet per_query.parquet";
-    let tables =
-        if folder.join("geometry.csv").exists() { format!("{tables} geometry.csv") } else { tables.to_owned() };
+    let mut tables = "results.csv results.parquet per_query.parquet".to_owned();
+    for table in ["geometry.csv", "codes.csv"].into_iter().filter(|table| folder.join(table).exists()) {
+        let _ = write!(tables, " {table}");
+    }
+    let times = if folder.join("speed.csv").exists() {
+        " Nor are the times in `speed.csv` and `speed.parquet` the same: they are measured anew."
+    } else {
+        ""
+    };
     let version = env!("CARGO_PKG_VERSION");
     format!(
         "\n## To make it again\n\nWith bitsweep {version} (code versions: {}), in this folder:\n\n```\nsha256sum --check {SUMS}\n\
          mkdir again && cp {MANIFEST} {MANIFEST}.lock again/ && cd again\nbitsweep run {MANIFEST}\n\
          bitsweep export {MANIFEST} --pack pack{runs}\nfor file in {tables}; do cmp ../$file pack/$file; done\n```\n\n\
          `cmp` says nothing where a file is the same. On machines of the numerics profiles below, the same byte for byte are: \
-         manifest, lock, results, values by query, geometry, runs, and with the same version of bitsweep the plots, however many \
+         manifest, lock, results, values by query, geometry, codes, runs, and with the same version of bitsweep the plots, however many \
          machines took part and whatever was interrupted. Not the same: this page, `pack.json`, `report.html` and so `{SUMS}` name \
-         the machines. Packed twice from one store, everything is the same. With other profiles the id of the sweep is another, \
+         the machines.{times} Packed twice from one store, everything is the same. With other profiles the id of the sweep is another, \
          and numbers may differ by what rounding moves.\n",
         versions.join(", ")
     )
@@ -132,6 +142,10 @@ fn sources(plan: &Plan) -> String {
     for (name, pairs) in &plan.lock.similarity {
         let splits = format!("splits {} and {}", pairs.split, pairs.fit);
         let _ = writeln!(text, "| {} | `{}`, {splits} | – |", cell(name), pairs.source);
+    }
+    for (name, labelled) in &plan.lock.classification {
+        let splits = format!("splits {} and {}", labelled.split, labelled.fit);
+        let _ = writeln!(text, "| {} | `{}`, {splits} | – |", cell(name), labelled.source);
     }
     text
 }

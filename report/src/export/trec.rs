@@ -22,6 +22,7 @@ pub fn trec_file_name(cell: &Cell) -> String {
             Axis::Model | Axis::Dataset | Axis::Study => encoded(value),
             Axis::Codec => encoded(&value.replace('/', "-")),
             Axis::Seed => format!("seed-{}", encoded(value)),
+            Axis::Dims => format!("dims-{}", encoded(value)),
             Axis::Rescore => format!("rescore-{}", encoded(&value.replace('/', "-"))),
         });
     }

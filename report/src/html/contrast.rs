@@ -59,7 +59,7 @@ const HEAD: [&str; 12] = [
 pub(super) fn view(plan: &Plan, answers: &Answers) -> Option<ContrastsView> {
     let mut places: Vec<(&str, &str)> = Vec::new();
     let (mut binary, mut pq) = (false, false);
-    for cell in plan.searches().map(|planned| &planned.cell) {
+    for cell in plan.searches().map(|planned| &planned.cell).filter(|cell| cell.dims().is_none()) {
         let Ok(codec) = cell.codec() else { continue };
         binary |= codec.as_sign().is_some();
         pq |= matches!(codec, Codec::Pq { .. } | Codec::Opq { .. });

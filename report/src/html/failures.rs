@@ -1,10 +1,12 @@
-//! Where compression fails, as rows of text: ties, lost queries, large cut-offs, copies.
+//! Where compression fails, as rows of text: ties, lost queries, large cut-offs, bits and codes, copies.
 
-use bitsweep_proto::{Measure, Outcome, Plan};
+use bitsweep_proto::{Measure, Outcome, Plan, Study};
 use serde::Serialize;
 
 use super::Texts;
+use super::codes::{self, BitsView};
 use crate::answers::{Answer, Answers, LineAnswers, PanelAnswers, mean};
+use crate::codes::Inspections;
 use crate::hard::{self, Lost};
 use crate::number::{grouped, range, signed, value};
 use crate::summary::Panel;
@@ -18,10 +20,14 @@ const SHOWN: usize = 160;
 pub(crate) struct FailuresView {
     model: String,
     dataset: String,
+    /// The measure of all tables but that of cut-offs.
+    hero: String,
     ties: GridView,
     tolls: Option<GridView>,
     hard: Option<GridView>,
     depths: Option<GridView>,
+    /// Of binary codes, where they were looked into.
+    bits: Option<BitsView>,
     copies: String,
 }
 
@@ -54,17 +60,22 @@ pub(super) struct Source<'a> {
 
 /// One view for each panel that has answers.
 pub(super) fn views(source: &Source<'_>, panels: &[Panel<'_>]) -> Vec<FailuresView> {
-    let Some(hero) = source.answers.hero else { return Vec::new() };
-    let view = |panel: &PanelAnswers| FailuresView {
-        model: panel.model.clone(),
-        dataset: panel.dataset.clone(),
-        ties: ties(source, panel, (hero, panels)),
-        tolls: tolls(panel, hero),
-        hard: hard(source, panel, hero),
-        depths: depths(panel),
-        copies: copies(source, panel),
+    let inspections = Inspections::of(source.plan, source.outcomes);
+    let view = |panel: &PanelAnswers| {
+        let hero = source.answers.hero_of(panel)?;
+        Some(FailuresView {
+            model: panel.model.clone(),
+            dataset: panel.dataset.clone(),
+            hero: hero.to_string(),
+            ties: ties(source, panel, (hero, panels)),
+            tolls: tolls(panel, hero),
+            hard: hard(source, panel, hero),
+            depths: depths(panel),
+            bits: codes::bits(&inspections, (&panel.model, &panel.dataset)),
+            copies: copies(source, panel),
+        })
     };
-    source.answers.panels.iter().map(view).collect()
+    source.answers.panels.iter().filter_map(view).collect()
 }
 
 fn percent(part: f64) -> String {
@@ -73,7 +84,7 @@ fn percent(part: f64) -> String {
 
 /// Codec, largest tied group, its share of the documents, share of open queries, what ties leave open of the hero measure.
 fn ties(source: &Source<'_>, panel: &PanelAnswers, (hero, panels): (Measure, &[Panel<'_>])) -> GridView {
-    let documents = source.plan.lock.datasets.get(&panel.dataset).map_or(0, |dataset| dataset.counts.documents);
+    let documents = source.plan.lock.stored(&panel.dataset).unwrap_or(0);
     let at = source.plan.measures.iter().position(|measure| *measure == hero);
     let same = panels.iter().find(|other| (other.model, other.dataset) == (&*panel.model, &*panel.dataset));
     let row = |line: &LineAnswers| {
@@ -153,7 +164,7 @@ fn depths(panel: &PanelAnswers) -> Option<GridView> {
 fn copies(source: &Source<'_>, panel: &PanelAnswers) -> String {
     let studied = source.plan.cells.iter().find(|planned| {
         let cell = &planned.cell;
-        !cell.is_retrieval() && (cell.model(), cell.dataset()) == (&*panel.model, &*panel.dataset)
+        cell.study() == Some(Study::Geometry) && (cell.model(), cell.dataset()) == (&*panel.model, &*panel.dataset)
     });
     let outcome = studied.and_then(|planned| source.outcomes.get(&source.plan.jobs[planned.job as usize].key));
     let fact = |outcome: &Outcome, name: &str| outcome.produced.facts.get(name).copied();
@@ -164,6 +175,9 @@ fn copies(source: &Source<'_>, panel: &PanelAnswers) -> String {
             grouped(documents),
             grouped(copies)
         ),
+        None if source.plan.lock.classification.contains_key(&panel.dataset) => {
+            "Labelled texts with the very same vector are not counted.".to_owned()
+        }
         None => "Documents with the very same vector are counted where the manifest says geometry: true.".to_owned(),
     }
 }
@@ -196,7 +210,6 @@ pub(super) fn deviations(panel: &PanelAnswers, hero: Measure) -> Option<GridView
 
 /// The names on the front of a figure, smallest first.
 pub(super) fn front(figure: &plot::Figure<'_>) -> String {
-    let names =
-        figure.front().into_iter().map(|point| format!("{} ({} bytes)", point.codec.name(), point.bytes_per_vector));
+    let names = figure.front().into_iter().map(|point| format!("{} ({} bytes)", point.name(), point.bytes_per_vector));
     names.collect::<Vec<_>>().join(", ")
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::geometry::Geometries;
+use crate::geometry::{Geometries, VALUES};
 
 /// A grid with a column for each model and dataset.
 #[derive(Debug, Serialize)]
@@ -11,28 +11,6 @@ pub(super) struct GeometryView {
     rows: Vec<Vec<String>>,
     numeric: Vec<usize>,
 }
-
-/// Name in the table, and in words.
-const VALUES: [(&str, &str); 18] = [
-    ("mean_cosine", "cosine of two documents, mean"),
-    ("cosine_p05", "… 5 % quantile"),
-    ("cosine_p50", "… median"),
-    ("cosine_p95", "… 95 % quantile"),
-    ("top_eigenvalue_share", "share of the variance along its first direction"),
-    ("participation_ratio", "participation ratio (directions)"),
-    ("isoscore", "IsoScore (1: all directions alike)"),
-    ("two_nn", "intrinsic dimension, TwoNN"),
-    ("mle", "intrinsic dimension, maximum likelihood of 20 neighbours"),
-    ("hubness_skewness", "hubness of documents: skewness of 10-occurrence"),
-    ("hubness_gini", "… Gini index"),
-    ("hubness_antihubs", "… share of documents that are nobody's neighbour"),
-    ("query_hubness_skewness", "hubness of queries to documents: skewness of 10-occurrence"),
-    ("query_hubness_gini", "… Gini index"),
-    ("outlier_means", "dimensions whose mean is an outlier (6 σ)"),
-    ("greatest_kurtosis", "greatest excess kurtosis of a dimension"),
-    ("variance_ratio", "greatest by median variance of a dimension"),
-    ("heterogeneity", "coefficient of variation of the dimensions' variances"),
-];
 
 /// The grid; none where nothing is known.
 pub(super) fn view(geometries: &Geometries) -> Option<GeometryView> {

@@ -4,17 +4,28 @@ use bitsweep_proto::plan::PlannedCell;
 use bitsweep_proto::{Codec, Measure, Task};
 use serde::Serialize;
 
+use super::codes::{self, HammingView};
 use super::contrast::{self, ContrastsView};
 use super::failures::{self, FailuresView, GridView};
 use super::geometry::{self, GeometryView};
+use super::relation::{self, RelationsView};
 use super::rescoring::{self, RescoringView};
+use super::similarity::{self, SimilaritiesView};
+use super::slopes::{self, SlopesView};
+use super::speed::{self, SpeedView};
+use super::truncated::{self, TruncatedView};
 use super::{Report, setup};
 use crate::answers::{Answers, PanelAnswers};
+use crate::codes::Inspections;
 use crate::geometry::Geometries;
 use crate::number::{grouped, ratio, value};
 use crate::plot::{self, Figure};
+use crate::relation::Relations;
+use crate::similarity::PanelPairs;
+use crate::speed::Speeds;
 use crate::summary::{Line, Panel, Spread};
 use crate::table::{Row, Table, shared_bytes_per_vector};
+use crate::truncated::label;
 use crate::{Maker, ReportError, failure, fairness};
 
 /// Most plots in one page; it says how many are left out.
@@ -43,13 +54,19 @@ pub(crate) struct Page {
     panels: Vec<PanelView>,
     rows_left_out: usize,
     rescoring: Vec<RescoringView>,
+    slopes: Option<SlopesView>,
+    truncated: Vec<TruncatedView>,
     contrasts: Option<ContrastsView>,
+    similarities: Option<SimilaritiesView>,
     failures: Vec<FailuresView>,
+    hamming: Option<HammingView>,
     checks: Vec<Vec<String>>,
     missing: Vec<MissingView>,
     cautions: Vec<String>,
     definitions: Vec<Vec<String>>,
     geometry: Option<GeometryView>,
+    relations: Option<RelationsView>,
+    speed: Option<SpeedView>,
     files: Vec<Vec<String>>,
     profiles: Vec<setup::ProfileView>,
     makers: Vec<Vec<String>>,
@@ -77,12 +94,19 @@ struct PlotGroup {
 }
 
 #[derive(Debug, Serialize)]
-struct FigureView {
+pub(super) struct FigureView {
     title: String,
     file: String,
     /// The codecs on the Pareto front, of a hero figure.
     front: Option<String>,
     svg: String,
+}
+
+impl FigureView {
+    /// A plot with its title and the name of its file, drawn as `svg`.
+    pub(super) fn new((title, file): (String, String), svg: &str) -> Self {
+        Self { title, file, front: None, svg: inline(svg) }
+    }
 }
 
 /// The table of one model and dataset.
@@ -93,6 +117,8 @@ struct PanelView {
     dim: u32,
     /// Documents and queries, or pairs.
     size: String,
+    /// Those that it was measured by.
+    measures: Vec<String>,
     lines: Vec<LineView>,
     deviations: Option<GridView>,
     rows: Vec<Vec<String>>,
@@ -134,7 +160,9 @@ impl Page {
         let figures = &figures[..figures.len() - plots_left_out];
         let rows_left_out = if table.rows.len() > MOST_ROWS { table.rows.len() } else { 0 };
         let panels = Panel::all(&table);
-        let rescoring = rescoring::views(&panels, &table);
+        let rescoring = rescoring::views(&panels, (&table, answers))?;
+        let geometries = Geometries::of(plan, outcomes);
+        let truncated = truncated::views(&panels, (answers, &table));
         let source = failures::Source { plan, outcomes, answers, texts };
         let missing = failure::missing(plan, outcomes, report.failed);
         let is_done = |planned: &PlannedCell| outcomes.contains_key(&plan.jobs[planned.job as usize].key);
@@ -156,10 +184,16 @@ impl Page {
             panels: panels.iter().map(of_panel).collect(),
             rows_left_out,
             rescoring,
+            slopes: slopes::view(&table, answers),
+            truncated,
             contrasts: contrast::view(plan, answers),
+            similarities: similarity::view(&answers.similarities),
             failures: failures::views(&source, &panels),
+            hamming: codes::hamming(&Inspections::of(plan, outcomes))?,
             checks: checks(report),
-            geometry: geometry::view(&Geometries::of(plan, outcomes)),
+            geometry: geometry::view(&geometries),
+            relations: relation::view(Relations::of(&geometries, &table, answers).as_ref())?,
+            speed: speed::view(&Speeds::of(plan, outcomes)),
             missing: missing.into_iter().map(missing_view).collect(),
             cautions: table.missed.iter().map(ToString::to_string).chain(plan.cautions()).collect(),
             definitions: setup::definitions(plan),
@@ -212,10 +246,16 @@ fn legend(figures: &[Figure<'_>], hero: bool) -> Vec<&'static str> {
         }
         if any(|point| point.spread.tie_min < point.spread.tie_max) {
             sentences.push("A pale bar spans what the order of tied documents leaves open.");
+            if figures().any(|figure| figure.measure.task() == Task::Classification) {
+                sentences.push("Of labelled texts it also spans what labels with equally many votes leave open.");
+            }
         }
     }
-    if any(|point| point.codec == Codec::Float32) {
+    if any(|point| (point.codec, point.dims) == (Codec::Float32, None)) {
         sentences.push("The dashed line is float32.");
+    }
+    if any(|point| point.dims.is_some()) {
+        sentences.push("Fewer dimensions: the vectors were truncated before they were stored; the table of truncated vectors says to how many.");
     }
     sentences.push("All plots of a measure have the same vertical axis.");
     sentences
@@ -245,14 +285,14 @@ fn plots(figures: &[Figure<'_>]) -> Result<Vec<PlotGroup>, ReportError> {
         }
         let front = figure.hero.then(|| failures::front(figure));
         let (title, file) = (figure.title(), figure.file_name());
-        let view = FigureView { title, file, front, svg: inline(&plot::svg(figure)?) };
+        let view = FigureView { front, ..FigureView::new((title, file), &plot::svg(figure)?) };
         groups.last_mut().expect("a group was pushed if there was none").figures.push(view);
     }
     Ok(groups)
 }
 
 /// A plot as part of the page: no namespace, no background, and black becomes the page's text colour.
-fn inline(svg: &str) -> String {
+pub(super) fn inline(svg: &str) -> String {
     svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", " aria-hidden=\"true\"", 1)
         .replace("fill=\"#FFFFFF\"", "fill=\"none\"")
         .replace("\"#000000\"", "\"currentColor\"")
@@ -260,13 +300,16 @@ fn inline(svg: &str) -> String {
 
 fn panel_view(panel: &Panel<'_>, table: &Table, (answers, with_rows): (&Answers, bool)) -> PanelView {
     let of_answers = answers.panel(panel.model, panel.dataset);
-    let queries = panel.lines.iter().flat_map(|line| line.spreads.iter().flatten()).map(|spread| spread.queries).max();
+    let of_pairs = answers.similarities.panel(panel.model, panel.dataset);
+    let lines = panel.lines.iter().chain(&panel.truncated);
+    let queries = lines.flat_map(|line| line.spreads.iter().flatten()).map(|spread| spread.queries).max();
     let of_panel = |row: &&Row| row.cell.model() == panel.model && row.cell.dataset() == panel.dataset;
     let (documents, queries) = (grouped(panel.documents), grouped(queries.unwrap_or(0)));
     let size = match table.rows.iter().find(of_panel).map(|row| row.measured.measure.task()) {
         Some(Task::Similarity) => {
             format!("{queries} pairs of sentences: each of the {documents} is stored once and asks once")
         }
+        Some(Task::Classification) => format!("{queries} texts, classified by the labels of {documents} others"),
         Some(Task::Retrieval) | None => format!("{documents} documents, {queries} queries"),
     };
     let shown = if with_rows { table.rows.as_slice() } else { &[] };
@@ -276,26 +319,32 @@ fn panel_view(panel: &Panel<'_>, table: &Table, (answers, with_rows): (&Answers,
         let trec_eval = measured.value_trec_eval.map(value).unwrap_or_default();
         let [main, min, max] = [measured.value, measured.value_min, measured.value_max].map(value);
         let rescored = row.rescore.map(|rescore| format!(", then {rescore}")).unwrap_or_default();
-        vec![format!("{}{rescored}", row.codec), seed, measured.measure.to_string(), main, min, max, trec_eval]
+        let codec = row.cell.dims().map_or_else(|| row.codec.name(), |dims| label(row.codec, dims));
+        vec![format!("{codec}{rescored}"), seed, measured.measure.to_string(), main, min, max, trec_eval]
     });
+    let measures: Vec<(usize, Measure)> = panel.measures(table).collect();
     PanelView {
         model: panel.model.to_owned(),
         dataset: panel.dataset.to_owned(),
         dim: panel.dim,
         size,
-        lines: panel.lines.iter().map(|line| line_view(line, panel, (of_answers, &table.measures))).collect(),
+        measures: measures.iter().map(|(_, measure)| measure.to_string()).collect(),
+        lines: panel.lines.iter().map(|line| line_view((line, panel), (of_answers, of_pairs), &measures)).collect(),
         deviations: answers.hero.and_then(|hero| failures::deviations(of_answers?, hero)),
         rows: rows.collect(),
     }
 }
 
-fn line_view(line: &Line, panel: &Panel<'_>, (answers, measures): (Option<&PanelAnswers>, &[Measure])) -> LineView {
-    let interval = |measure: &Measure| {
-        let answer = answers?.line(&line.codec.name())?.answers.get(measure)?;
-        Some(answer.interval)
-    };
-    let values = line.spreads.iter().zip(measures);
-    let values = values.map(|(spread, measure)| spread.as_ref().map(|spread| value_view(spread, interval(measure))));
+fn line_view(
+    (line, panel): (&Line, &Panel<'_>),
+    (answers, pairs): (Option<&PanelAnswers>, Option<&PanelPairs>),
+    measures: &[(usize, Measure)],
+) -> LineView {
+    let name = line.codec.name();
+    let over_queries = |measure: &Measure| Some(answers?.line(&name)?.answers.get(measure)?.interval);
+    let over_pairs = |measure: &Measure| Some(pairs?.line(&name)?.values.get(measure)?.interval);
+    let interval = |measure: &Measure| over_queries(measure).or_else(|| over_pairs(measure));
+    let value = |(at, measure): &(usize, Measure)| Some(value_view(line.spreads[*at].as_ref()?, interval(measure)));
     let share = shared_bytes_per_vector(line.footprint, panel.documents).filter(|share| *share > 0.0);
     let seeds = line.spreads.iter().flatten().map(|spread| spread.seeds).max().unwrap_or(0);
     LineView {
@@ -305,7 +354,7 @@ fn line_view(line: &Line, panel: &Panel<'_>, (answers, measures): (Option<&Panel
         shared: grouped(line.footprint.shared_bytes),
         shared_per_vector: share.map(|share| if share < 0.01 { "<0.01".to_owned() } else { ratio(share) }),
         seeds: line.codec.seed().map(|_| seeds.to_string()).unwrap_or_default(),
-        values: values.collect(),
+        values: measures.iter().map(value).collect(),
     }
 }
 

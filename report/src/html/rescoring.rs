@@ -1,4 +1,4 @@
-//! Second stages as tables: a row for each codec, a column for each number of candidates.
+//! Second stages: the figures, and tables with a row for each codec and a column for each number of candidates.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,11 @@ use bitsweep_proto::rescore::Exact;
 use serde::Serialize;
 
 use super::failures::GridView;
+use super::page::FigureView;
+use crate::ReportError;
+use crate::answers::Answers;
 use crate::number::{grouped, value};
+use crate::plot::{self, Rescoring};
 use crate::summary::{Line, Panel};
 use crate::table::Table;
 
@@ -20,6 +24,8 @@ pub(super) struct RescoringView {
     /// Bytes of one vector that is read again, and of all.
     bytes: String,
     all_bytes: String,
+    /// By the measure of the hero figures, or the first of retrieval.
+    figures: Vec<FigureView>,
     measures: Vec<MeasureView>,
 }
 
@@ -31,7 +37,11 @@ struct MeasureView {
 }
 
 /// The second stages of all panels, in their order.
-pub(super) fn views(panels: &[Panel<'_>], table: &Table) -> Vec<RescoringView> {
+pub(super) fn views(
+    panels: &[Panel<'_>],
+    (table, answers): (&Table, &Answers),
+) -> Result<Vec<RescoringView>, ReportError> {
+    let all = Rescoring::all(table, answers);
     let mut views = Vec::new();
     for panel in panels {
         for with in [Exact::Float32, Exact::Int8] {
@@ -47,16 +57,21 @@ pub(super) fn views(panels: &[Panel<'_>], table: &Table) -> Vec<RescoringView> {
                 with: with.name(),
                 bytes: grouped(bytes),
                 all_bytes: grouped(bytes * panel.documents),
-                measures: table
-                    .measures
-                    .iter()
-                    .enumerate()
-                    .map(|(at, measure)| view(panel, &lines, (*measure, at)))
-                    .collect(),
+                figures: figures(&all, (panel, with))?,
+                measures: panel.measures(table).map(|(at, measure)| view(panel, &lines, (measure, at))).collect(),
             });
         }
     }
-    views
+    Ok(views)
+}
+
+/// Those of one panel.
+fn figures(all: &[Rescoring<'_>], (panel, with): (&Panel<'_>, Exact)) -> Result<Vec<FigureView>, ReportError> {
+    let here = (panel.model, panel.dataset, with);
+    let of_panel = all.iter().filter(|figure| (figure.model, figure.dataset, figure.with) == here);
+    of_panel
+        .map(|figure| Ok(FigureView::new((figure.title(), figure.file_name()), &plot::rescoring_svg(figure)?)))
+        .collect()
 }
 
 fn view(panel: &Panel<'_>, lines: &[&Line], (measure, at): (Measure, usize)) -> MeasureView {

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use bitsweep_proto::codec::{Centre, Rotation, Scoring, Sign};
-use bitsweep_proto::lock::{LockedDataset, LockedFile, LockedModel, LockedSimilarity, ModelFacts};
-use bitsweep_proto::{Codec, Plan, Profile, manifest};
+use bitsweep_proto::lock::{
+    LockedClassification, LockedDataset, LockedFile, LockedModel, LockedSimilarity, ModelFacts,
+};
+use bitsweep_proto::manifest::{self, Model};
+use bitsweep_proto::{Codec, Plan, Profile};
 use serde::Serialize;
 
 use crate::number::grouped;
@@ -30,20 +33,27 @@ pub(super) fn models(plan: &Plan) -> Vec<Vec<String>> {
         let own = &model.facts;
         let set = manifest.as_ref().and_then(|manifest| manifest.models.get(name));
         let used = set.map_or_else(|| own.clone(), |set| set.effective(own));
-        // What stands before the sentences of pairs, where there are pairs and it is something.
-        let pairs = set.map(|set| set.symmetric_prefix_of(own)).filter(|_| !plan.lock.similarity.is_empty());
-        let pairs = pairs.filter(|prefix| !prefix.is_empty()).map(|prefix| format!("; pairs {prefix:?}"));
+        // What stands before the sentences of pairs and before texts with labels, where there are any and it is something.
+        let symmetric = set.map(|set| set.symmetric_prefix_of(own)).zip(plan.lock.symmetric());
+        let symmetric = symmetric.filter(|(prefix, _)| !prefix.is_empty());
+        let symmetric = symmetric.map(|(prefix, of)| format!("; {of} {prefix:?}"));
         let revision = model.revision.as_ref().map(|revision| format!(" ({revision})")).unwrap_or_default();
         vec![
             name.clone(),
             format!("{}{revision}", model.source),
-            own.dim.to_string(),
+            format!("{}{}", own.dim, set.map(truncated).unwrap_or_default()),
             setting(own.max_tokens, used.max_tokens),
             setting(pooling(own), pooling(&used)),
-            setting(prefixes(own), prefixes(&used)) + &pairs.unwrap_or_default(),
+            setting(prefixes(own), prefixes(&used)) + &symmetric.unwrap_or_default(),
         ]
     };
     plan.lock.models.iter().map(of).collect()
+}
+
+/// The lengths that the vectors are truncated to.
+fn truncated(model: &Model) -> String {
+    let dims: Vec<String> = model.dims.iter().map(u32::to_string).collect();
+    if dims.is_empty() { String::new() } else { format!("; truncated to {}", dims.join(", ")) }
 }
 
 /// A setting as it was used, with the model's own before it where the manifest changed it.
@@ -62,7 +72,8 @@ fn prefixes(facts: &ModelFacts) -> String {
     if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
 }
 
-/// Name, source, split, documents, queries and judgements of each dataset. Each sentence of a pair is stored once and asks once.
+/// Name, source, split, documents, queries and judgements of each dataset. Each sentence of a pair is stored once and asks once; a
+/// text with a label is judged by it.
 pub(super) fn datasets(plan: &Plan) -> Vec<Vec<String>> {
     let of = |(name, dataset): (&String, &LockedDataset)| {
         let counts = &dataset.counts;
@@ -74,7 +85,15 @@ pub(super) fn datasets(plan: &Plan) -> Vec<Vec<String>> {
         let split = format!("{}; codecs are fitted on {fit} sentences of {}", dataset.split, dataset.fit);
         vec![name.clone(), dataset.source.clone(), split, stored, format!("{pairs} pairs"), pairs]
     };
-    plan.lock.datasets.iter().map(of).chain(plan.lock.similarity.iter().map(of_pairs)).collect()
+    let of_labels = |(name, dataset): (&String, &LockedClassification)| {
+        let counts = &dataset.counts;
+        let [documents, queries, classes] = [counts.documents, counts.queries, counts.classes].map(grouped);
+        let split =
+            format!("{}; {} votes with {classes} labels, and codecs are fitted on it", dataset.split, dataset.fit);
+        vec![name.clone(), dataset.source.clone(), split, documents, queries.clone(), queries]
+    };
+    let rows = plan.lock.datasets.iter().map(of).chain(plan.lock.similarity.iter().map(of_pairs));
+    rows.chain(plan.lock.classification.iter().map(of_labels)).collect()
 }
 
 /// Codecs of the plan in order, each with the seeds that its cells have on one model and dataset.

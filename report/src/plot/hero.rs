@@ -34,7 +34,7 @@ impl Places {
     fn of(chart: &Chart<'_, '_>, figure: &Figure<'_>, (from, to): (f64, f64)) -> Self {
         let mut sizes: BTreeMap<u64, Vec<Series>> = BTreeMap::new();
         for point in &figure.points {
-            sizes.entry(point.bytes_per_vector).or_default().push(Series::of(point.codec));
+            sizes.entry(point.bytes_per_vector).or_default().push(point.series());
         }
         let mut crowded: Vec<Series> = sizes.into_values().filter(|series| series.len() > 1).flatten().collect();
         crowded.sort();
@@ -49,7 +49,7 @@ impl Places {
     }
 
     fn x(&self, point: &Point) -> f64 {
-        let shift = self.shifts.get(&Series::of(point.codec)).copied().unwrap_or_default();
+        let shift = self.shifts.get(&point.series()).copied().unwrap_or_default();
         (point.bytes_per_vector as f64).log2() + shift
     }
 
@@ -97,7 +97,7 @@ fn staircase(chart: &mut Chart<'_, '_>, figure: &Figure<'_>, (places, ends): (&P
 }
 
 fn draw_point(chart: &mut Chart<'_, '_>, point: &Point, places: &Places) -> Drawn {
-    let look = Series::of(point.codec).look();
+    let look = point.series().look();
     let strength = if point.dominated { PALE } else { 1.0 };
     let style = look.color.mix(strength).stroke_width(2);
     let x = places.x(point);

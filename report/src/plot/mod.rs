@@ -1,28 +1,64 @@
 //! Plots: quality against bytes per vector, one for each model, dataset and measure.
 //!
 //! The horizontal axis is logarithmic: bytes per vector below, compression over float32 above. Points are means over
-//! the seeds of a codec. float32 is a dashed line. All plots of a measure share one vertical axis from 0. Text is at least 12 pt
+//! the seeds of a codec. float32 is a dashed line; codecs of truncated vectors are points of their own. All plots of a measure share one vertical axis from 0. Text is at least 12 pt
 //! high. The same table and answers give the same bytes.
 //!
 //! The first measure ([`Answers::hero`]) has the hero figures: intervals over queries as bars, single seeds as dots, the Pareto
 //! front as a staircase, and what is not on it pale. In the plots of the other measures a bar goes from the least to the greatest
 //! seed, and a pale bar shows what tied documents leave open (mean over the seeds of the least and the greatest value under some
 //! order of ties).
+//!
+//! Second stages have figures of their own ([`Rescoring`]), and so has the geometry against quality ([`scatter_svg`]).
 
+mod curves;
+mod hamming;
 mod hero;
 mod png;
+mod rescoring;
 mod scale;
+mod scatter;
 mod svg;
 
 use bitsweep_proto::Measure;
 
+pub use self::curves::rescoring_svg;
+pub use self::hamming::{Hamming, HammingPoint, hamming_svg};
 pub use self::png::png;
+pub use self::rescoring::{Curve, Rescoring, Stage};
+pub use self::scatter::{scatter_name, scatter_svg};
 pub use self::svg::svg;
 
 use crate::answers::Answers;
-use crate::pareto;
+use crate::codes::Inspections;
+use crate::geometry::Geometries;
+use crate::relation::Relations;
+use crate::style::Series;
 use crate::summary::{Line, Panel, Spread};
 use crate::table::Table;
+use crate::{ReportError, pareto, truncated};
+
+/// Every plot of a report: the name of its file without an ending, and the SVG. First those of [`Figure::all`], then second stages,
+/// then the geometry, then the errors of Hamming distances. What nothing is known of has none.
+pub fn files(
+    (table, geometries, codes): (&Table, &Geometries, &Inspections),
+    answers: &Answers,
+) -> Result<Vec<(String, String)>, ReportError> {
+    let mut files = Vec::new();
+    for figure in Figure::all(table, answers) {
+        files.push((figure.file_name(), svg(&figure)?));
+    }
+    for figure in Rescoring::all(table, answers) {
+        files.push((figure.file_name(), rescoring_svg(&figure)?));
+    }
+    if let Some(relations) = Relations::of(geometries, table, answers) {
+        files.extend(scatter_svg(&relations)?.map(|svg| (scatter_name(&relations), svg)));
+    }
+    if let Some(figure) = Hamming::of(codes) {
+        files.push((figure.file_name(), hamming_svg(&figure)?));
+    }
+    Ok(files)
+}
 
 /// One plot's data.
 #[derive(Clone, Debug)]
@@ -48,6 +84,8 @@ pub struct Figure<'a> {
 pub struct Point {
     /// The codec, with the first of its seeds.
     pub codec: bitsweep_proto::Codec,
+    /// Dimensions that its vectors are truncated to; `None`: they are whole.
+    pub dims: Option<u32>,
     /// Bytes of one code.
     pub bytes_per_vector: u64,
     /// Values over its seeds.
@@ -58,6 +96,18 @@ pub struct Point {
     pub seeds: Vec<f64>,
     /// Whether another codec of the figure has at most its bytes and at least its mean, one of the two strictly.
     pub dominated: bool,
+}
+
+impl Point {
+    /// `int8`, or of truncated vectors `int8, first 128 dimensions`.
+    pub fn name(&self) -> String {
+        self.dims.map_or_else(|| self.codec.name(), |dims| truncated::label(self.codec, dims))
+    }
+
+    /// The codecs that it is drawn with.
+    pub(crate) fn series(&self) -> Series {
+        if self.dims.is_some() { Series::of_truncated(self.codec) } else { Series::of(self.codec) }
+    }
 }
 
 impl<'a> Figure<'a> {
@@ -88,10 +138,11 @@ impl<'a> Figure<'a> {
         let of_panel = answers.panel(panel.model, panel.dataset);
         let point = |line: &Line| {
             let spread = line.spreads[at]?;
-            let answer = of_panel.and_then(|panel| panel.line(&line.codec.name())?.answers.get(&measure));
+            let answer = of_panel.and_then(|panel| panel.line(&line.name)?.answers.get(&measure));
             let seeds = answer.map(|answer| answer.seeds.clone()).filter(|seeds| seeds.len() > 1).unwrap_or_default();
             Some(Point {
                 codec: line.codec,
+                dims: line.dims,
                 bytes_per_vector: line.footprint.bytes_per_vector,
                 spread,
                 interval: answer.map(|answer| answer.interval),
@@ -99,7 +150,8 @@ impl<'a> Figure<'a> {
                 dominated: false,
             })
         };
-        let mut points: Vec<Point> = panel.lines.iter().filter_map(point).collect();
+        let truncated = panel.truncated.iter().filter(|line| line.rescore.is_none());
+        let mut points: Vec<Point> = panel.lines.iter().chain(truncated).filter_map(point).collect();
         let places: Vec<(u64, f64)> = points.iter().map(|point| (point.bytes_per_vector, point.spread.mean)).collect();
         for (point, on_front) in points.iter_mut().zip(pareto::front(&places)) {
             point.dominated = !on_front;

@@ -67,8 +67,46 @@ impl Quality {
     }
 }
 
+/// An axis that need not hold 0: from a tick below all values to one above.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Span {
+    /// Lower end, a multiple of `step`.
+    pub(crate) from: f64,
+    /// Upper end, likewise.
+    pub(crate) to: f64,
+    /// Distance of ticks: 1, 2 or 5 times a power of ten.
+    step: f64,
+}
+
+impl Span {
+    /// Holds all values, with some room on both sides; 0 to 1 without any.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let ends = values.into_iter().fold(None, |ends: Option<[f64; 2]>, value| {
+            let [least, greatest] = ends.unwrap_or([value, value]);
+            Some([least.min(value), greatest.max(value)])
+        });
+        let [least, greatest] = ends.unwrap_or([0.0, 1.0]);
+        let width = if greatest > least { greatest - least } else { least.abs().max(1.0) / 5.0 };
+        let step = nice(width / 3.0);
+        let from = ((least - width / 12.0) / step).floor() * step;
+        Self { from, to: ((greatest + width / 12.0) / step).ceil() * step, step }
+    }
+
+    /// Labelled values.
+    pub(crate) fn ticks(&self) -> Vec<f64> {
+        let [first, last] = [self.from, self.to].map(|end| (end / self.step).round() as i64);
+        (first..=last).map(|tick| tick as f64 * self.step).collect()
+    }
+
+    /// A tick's label: as many digits as the step has.
+    pub(crate) fn label(&self, value: f64) -> String {
+        let places = (-self.step.log10().floor()).max(0.0) as usize;
+        format!("{value:.places$}").replace('-', "−")
+    }
+}
+
 /// The next of 1, 2, 5 times a power of ten that is not less than `step`.
-fn nice(step: f64) -> f64 {
+pub(super) fn nice(step: f64) -> f64 {
     let power = 10f64.powi(step.log10().floor() as i32);
     [1.0, 2.0, 5.0].into_iter().map(|digit| digit * power).find(|nice| *nice >= step * 0.999).unwrap_or(10.0 * power)
 }
@@ -100,5 +138,18 @@ mod tests {
         for greatest in [0.0, 0.95, 0.99, 1.0] {
             assert_eq!(of(greatest), ("1.0".to_owned(), 6));
         }
+    }
+
+    #[test]
+    fn a_span_holds_its_values_between_ticks() {
+        let labels = |values: &[f64]| {
+            let span = Span::of(values.iter().copied());
+            assert!(values.iter().all(|value| span.from < *value && *value < span.to), "{span:?}");
+            span.ticks().into_iter().map(|tick| span.label(tick)).collect::<Vec<_>>()
+        };
+        assert_eq!(labels(&[0.81, 0.93]), ["0.80", "0.85", "0.90", "0.95"]);
+        assert_eq!(labels(&[-3.0, 12.0]), ["−5", "0", "5", "10", "15"]);
+        assert_eq!(labels(&[7.0]).len(), 3, "one value has room too");
+        assert_eq!(labels(&[]).len(), 5);
     }
 }

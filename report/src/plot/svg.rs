@@ -13,29 +13,30 @@ use crate::number::ratio;
 use crate::style::{Line, Look, Marker, Series};
 
 /// Width and height in CSS pixels with one line of legend: 7.5 by 5.2 inches at 96 pixels an inch.
-const SIZE: (u32, u32) = (720, 500);
+pub(super) const SIZE: (u32, u32) = (720, 500);
 /// Height of a line of the legend.
-const LEGEND_LINE: u32 = 24;
+pub(super) const LEGEND_LINE: u32 = 24;
 /// Fonts to try, one that every system has at the end.
 const FONTS: &str = "DejaVu Sans, Verdana, Arial, sans-serif";
 /// Size of text as plotters counts it: it divides by 1.24, and 16 pixels are 12 pt.
-const TEXT: f64 = 16.0 * 1.24;
+pub(super) const TEXT: f64 = 16.0 * 1.24;
 /// Pixels above the axes: the ticks of compression and their name.
-const TOP: u32 = 54;
+pub(super) const TOP: u32 = 54;
 /// Longest name in the title, in characters.
 const LONGEST_NAME: usize = 32;
 /// Colour of grid lines; light enough to stay behind on white, visible on black.
 const GRID: RGBAColor = RGBAColor(128, 128, 128, 0.35);
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 pub(super) type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
-pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+type Error = DrawingAreaErrorKind<std::io::Error>;
+pub(super) type Drawn = Result<(), Error>;
 
 /// An axis with the ticks that we want, where plotters would choose its own.
 #[derive(Clone)]
 pub(super) struct Axis {
-    ends: Range<f64>,
-    ticks: Vec<f64>,
+    pub(super) ends: Range<f64>,
+    pub(super) ticks: Vec<f64>,
 }
 
 impl Ranged for Axis {
@@ -58,24 +59,31 @@ impl Ranged for Axis {
 
 /// Draws a figure as an SVG document with a white background.
 pub fn svg(figure: &Figure<'_>) -> Result<String, ReportError> {
-    let mut text = String::new();
     let legend = Legend::of(figure);
-    let size = (SIZE.0, SIZE.1 + LEGEND_LINE * (legend.0.len() as u32).saturating_sub(1));
+    page((SIZE.0, SIZE.1 + legend.further()), |area| draw(figure, &legend, area))
+}
+
+/// What is drawn on a white page of this size.
+pub(super) fn page(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, ReportError> {
+    let mut text = String::new();
     let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
-    let drawn = draw(figure, &legend, &area).and_then(|()| area.present());
+    let drawn = area.fill(&WHITE).and_then(|()| draw(&area)).and_then(|()| area.present());
     drop(area);
     drawn.map_err(|error| ReportError::Draw(error.to_string()))?;
     Ok(text)
 }
 
-fn draw(figure: &Figure<'_>, legend: &Legend, area: &Area<'_>) -> Drawn {
-    area.fill(&WHITE)?;
+/// Title and legend; returns the room below.
+pub(super) fn head<'a>(area: &Area<'a>, title: String, legend: &Legend) -> Result<Area<'a>, Error> {
     let (head, body) = area.split_vertically(40 + LEGEND_LINE * legend.0.len().max(1) as u32);
-    let title = format!("{} on {}", short(figure.model), short(figure.dataset));
     let style = text_style(TEXT * 1.1).pos(Pos::new(HPos::Center, VPos::Top));
     head.draw(&Text::new(title, (SIZE.0 as i32 / 2, 10), style))?;
     legend.draw(&head)?;
+    Ok(body)
+}
 
+fn draw(figure: &Figure<'_>, legend: &Legend, area: &Area<'_>) -> Drawn {
+    let body = head(area, format!("{} on {}", short(figure.model), short(figure.dataset)), legend)?;
     let bytes = Bytes::new(figure.points.iter().map(|point| point.bytes_per_vector));
     let quality = Quality::new(figure.greatest);
     let x = Axis { ends: bytes.from..bytes.to, ticks: bytes.ticks.clone() };
@@ -90,7 +98,7 @@ fn draw(figure: &Figure<'_>, legend: &Legend, area: &Area<'_>) -> Drawn {
         .build_cartesian_2d(x, y)?;
     axes(&mut chart, figure, quality)?;
     compression(&chart, area, &bytes, figure.float32_bytes)?;
-    let series: Vec<Series> = legend.0.iter().flatten().filter_map(|entry| entry.series()).collect();
+    let series = legend.series();
     if figure.hero {
         return hero::draw(&mut chart, figure, &series, (bytes.from, bytes.to));
     }
@@ -101,12 +109,20 @@ fn draw(figure: &Figure<'_>, legend: &Legend, area: &Area<'_>) -> Drawn {
 }
 
 fn axes(chart: &mut Chart<'_, '_>, figure: &Figure<'_>, quality: Quality) -> Drawn {
+    let measure = figure.measure.to_string();
+    let labels: [&dyn Fn(&f64) -> String; 2] =
+        [&|exponent: &f64| format!("{:.0}", exponent.exp2()), &|value: &f64| quality.label(*value)];
+    mesh(chart, ["bytes per vector (log scale)", &measure], labels)
+}
+
+/// Grid, ticks and the names of both axes, the horizontal one first.
+pub(super) fn mesh(chart: &mut Chart<'_, '_>, names: [&str; 2], labels: [&dyn Fn(&f64) -> String; 2]) -> Drawn {
     chart
         .configure_mesh()
-        .x_desc("bytes per vector (log scale)")
-        .y_desc(figure.measure.to_string())
-        .x_label_formatter(&|exponent: &f64| format!("{:.0}", exponent.exp2()))
-        .y_label_formatter(&|value: &f64| quality.label(*value))
+        .x_desc(names[0])
+        .y_desc(names[1])
+        .x_label_formatter(labels[0])
+        .y_label_formatter(labels[1])
         .label_style(text_style(TEXT))
         .axis_desc_style(text_style(TEXT))
         .axis_style(BLACK)
@@ -117,22 +133,32 @@ fn axes(chart: &mut Chart<'_, '_>, figure: &Figure<'_>, quality: Quality) -> Dra
 
 /// The same ticks above: how much smaller than float32.
 fn compression(chart: &Chart<'_, '_>, area: &Area<'_>, bytes: &Bytes, float32_bytes: u64) -> Drawn {
+    let label = |tick: &f64| (*tick, format!("{}×", ratio(float32_bytes as f64 / tick.exp2())));
+    above(chart, area, bytes.ticks.iter().map(label), "compression over float32")
+}
+
+/// An axis above the plot, with these ticks.
+pub(super) fn above(
+    chart: &Chart<'_, '_>,
+    area: &Area<'_>,
+    ticks: impl Iterator<Item = (f64, String)>,
+    name: &str,
+) -> Drawn {
     let (columns, rows) = chart.plotting_area().get_pixel_range();
     let style = text_style(TEXT).pos(Pos::new(HPos::Center, VPos::Bottom));
     area.draw(&PathElement::new([(columns.start, rows.start), (columns.end, rows.start)], BLACK))?;
-    for tick in &bytes.ticks {
-        let (x, _) = chart.backend_coord(&(*tick, 0.0));
-        let text = format!("{}×", ratio(float32_bytes as f64 / tick.exp2()));
+    for (tick, text) in ticks {
+        let (x, _) = chart.backend_coord(&(tick, 0.0));
         area.draw(&PathElement::new([(x, rows.start - 5), (x, rows.start)], BLACK))?;
         area.draw(&Text::new(text, (x, rows.start - 4), style.clone()))?;
     }
     let middle = (columns.start + columns.end) / 2;
-    area.draw(&Text::new("compression over float32", (middle, rows.start - 27), style))
+    area.draw(&Text::new(name.to_owned(), (middle, rows.start - 27), style))
 }
 
 /// The points of one series, lightest first.
 pub(super) fn of<'a>(figure: &'a Figure<'_>, series: Series) -> impl Iterator<Item = &'a Point> {
-    let mut points: Vec<&Point> = figure.points.iter().filter(|point| Series::of(point.codec) == series).collect();
+    let mut points: Vec<&Point> = figure.points.iter().filter(|point| point.series() == series).collect();
     points.sort_by_key(|point| point.bytes_per_vector);
     points.into_iter()
 }
@@ -256,16 +282,21 @@ impl Entry {
 }
 
 /// The legend: under the title a sign and a name for each series, in as many lines as they need.
-struct Legend(Vec<Vec<Entry>>);
+pub(super) struct Legend(Vec<Vec<Entry>>);
 
 impl Legend {
     fn of(figure: &Figure<'_>) -> Self {
-        let mut all: Vec<Series> = figure.points.iter().map(|point| Series::of(point.codec)).collect();
+        Self::new(figure.points.iter().map(|point| point.series()), figure.hero)
+    }
+
+    /// Of these series, in their own order and each once, and with the staircase or without.
+    pub(super) fn new(series: impl Iterator<Item = Series>, front: bool) -> Self {
+        let mut all: Vec<Series> = series.collect();
         all.sort();
         all.dedup();
         let mut lines: Vec<Vec<Entry>> = Vec::new();
         let mut used = 0;
-        for entry in all.into_iter().map(Entry::Of).chain(figure.hero.then_some(Entry::Front)) {
+        for entry in all.into_iter().map(Entry::Of).chain(front.then_some(Entry::Front)) {
             let width = entry.width();
             match lines.last_mut() {
                 Some(line) if used + width <= SIZE.0 as i32 - 20 => line.push(entry),
@@ -277,6 +308,16 @@ impl Legend {
             used += width;
         }
         Self(lines)
+    }
+
+    /// The series, in the order of the legend.
+    pub(super) fn series(&self) -> Vec<Series> {
+        self.0.iter().flatten().filter_map(|entry| entry.series()).collect()
+    }
+
+    /// Pixels that it needs beyond those of one line.
+    pub(super) fn further(&self) -> u32 {
+        LEGEND_LINE * (self.0.len() as u32).saturating_sub(1)
     }
 
     fn draw(&self, area: &Area<'_>) -> Drawn {
@@ -340,12 +381,12 @@ fn outline(marker: Marker, (x, y): (i32, i32)) -> Vec<(i32, i32)> {
     corners.iter().map(|(dx, dy)| (x + dx, y + dy)).collect()
 }
 
-fn text_style(size: f64) -> TextStyle<'static> {
+pub(super) fn text_style(size: f64) -> TextStyle<'static> {
     TextStyle::from((FONTS, size).into_font()).color(&BLACK)
 }
 
 /// A name for a title: cut where too long, and without control characters, which XML cannot hold.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     if name.chars().count() <= LONGEST_NAME {
         return name.chars().map(clean).collect();

@@ -91,6 +91,7 @@ pub(crate) fn empty(models: &[&str], datasets: &[&str], measures: &[&str]) -> Sw
         models: models.iter().map(|name| ((*name).to_owned(), model(384))).collect(),
         datasets: datasets.iter().map(|name| ((*name).to_owned(), dataset(&[]))).collect(),
         similarity: Default::default(),
+        classification: Default::default(),
     };
     let plan = Plan {
         version: 1,
@@ -143,7 +144,12 @@ impl Sweep {
 
     /// Adds a finished cell.
     pub(crate) fn done(&mut self, (model, dataset, codec): (&str, &str, Codec), values: &[f64], spread: f64) {
-        let at = self.add(Cell::retrieval(model, dataset, codec), codec);
+        self.done_cell((Cell::retrieval(model, dataset, codec), codec), values, spread);
+    }
+
+    /// Adds a finished cell of any name.
+    pub(crate) fn done_cell(&mut self, (cell, codec): (Cell, Codec), values: &[f64], spread: f64) {
+        let at = self.add(cell, codec);
         let measured = |(measure, value): (&Measure, &f64)| Measured {
             measure: *measure,
             value: *value,

@@ -54,7 +54,7 @@ fn bad_locks_are_named() {
         message("{\"version\": 1, \"modles\": {}}"),
         format!(
             "sweep.yaml.lock: is not a lock file: unknown field `modles`, expected one of `version`, `models`, \
-             `datasets`, `similarity` at line 1 column 23; {fix}"
+             `datasets`, `similarity`, `classification` at line 1 column 23; {fix}"
         )
     );
     let cut = message(&good[..good.len() / 2]);

@@ -3,6 +3,7 @@
 mod bad_datasets;
 mod bad_models;
 mod beir;
+mod classification;
 mod datasets;
 mod fake_server;
 mod hub;

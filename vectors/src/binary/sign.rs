@@ -164,6 +164,11 @@ fn draw(sign: Sign, dim: usize) -> Vec<f64> {
     }
 }
 
+/// The mean of the normalised `documents` (finite, at least one), as codecs that centre learn it.
+pub(crate) fn mean(kernels: Kernels, documents: &Matrix, stop: &dyn Fn() -> bool) -> Result<Vec<f64>, VectorError> {
+    Sample { documents, kernels, stop }.mean()
+}
+
 /// The documents that are learnt from.
 struct Sample<'a> {
     documents: &'a Matrix,

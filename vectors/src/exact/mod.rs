@@ -1,10 +1,12 @@
 //! Arithmetic that gives the same bits on every machine: IEEE 754 binary64, only `+ - * /` and `sqrt`, every sum in one stated order,
 //! no fused multiply-add, no BLAS, no system mathematics library.
 
+mod arccos;
 pub(crate) mod eigen;
 mod ln;
 pub(crate) mod products;
 
+pub(crate) use arccos::arccos;
 pub(crate) use ln::ln;
 
 /// The vectors scaled to length 1, in float64; a zero vector stays what it is.

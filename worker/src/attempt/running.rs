@@ -13,10 +13,11 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::finished::{Conclusion, Finished, Made, Product};
-use super::supervise::Answer;
+use super::supervise::{Answer, due};
 use super::{Attempt, SHORT, hint};
 use crate::inputs::{self, InputError, Inputs};
-use crate::kinds::has_checkpoints;
+use crate::kinds::{computes_alone, has_checkpoints};
+use crate::machine;
 use crate::metrics::Stage;
 use crate::process::Child;
 use crate::slot::Place;
@@ -70,6 +71,10 @@ impl Running {
         let Self { mut attempt, child, child_is_free, .. } = self;
         // What the commit takes overlaps with the next attempt, and is charged to nobody.
         attempt.cost = attempt.cost_now();
+        if computes_alone(attempt.work.spec.kind()) {
+            // Its times are taken.
+            attempt.turn = None;
+        }
         if child_is_free {
             return (Finished::new(attempt, made), Some(child));
         }
@@ -84,6 +89,9 @@ impl Running {
     async fn make(&mut self) -> Result<Made, BackendError> {
         let (shared, stop) = (Arc::clone(&self.attempt.place.shared), self.attempt.place.stop.clone());
         let over = |verdict| Ok(Made::Nothing(Conclusion::Without(verdict)));
+        if !self.take_turn().await {
+            return over(Verdict::Preempted);
+        }
         let before = Instant::now();
         let prepared = match stop.or(self.prepare()).await {
             None => return over(Verdict::Preempted),
@@ -110,6 +118,24 @@ impl Running {
             Answer::Done(done) => Ok(Made::Product(Product { inputs: inputs.digests, done })),
             Answer::Over(verdict) => over(verdict),
         }
+    }
+
+    /// Waits for its turn, with the lease kept; false where there is a reason to stop before that. The attempt begins with its
+    /// turn: until then it was never made, and the wait costs it nothing.
+    async fn take_turn(&mut self) -> bool {
+        let (shared, stop) = (Arc::clone(&self.attempt.place.shared), self.attempt.place.stop.clone());
+        let kind = self.attempt.work.spec.kind();
+        let why = tokio::select! {
+            biased;
+            turn = shared.turns.of(kind) => {
+                self.attempt.turn = Some(turn);
+                (self.attempt.began, self.attempt.began_at) = (Instant::now(), machine::now());
+                return true;
+            }
+            why = due(&stop, &mut self.attempt.lease) => why,
+        };
+        self.attempt.log.line(&format!("did not get its turn: {why}"));
+        false
     }
 
     /// Finds out whether there is something to run, and fetches what the child needs. From here on it matters to others

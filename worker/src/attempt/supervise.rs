@@ -188,7 +188,7 @@ fn no_progress(patience: Duration) -> String {
 }
 
 /// Waits for a reason to stop: the deadline, or a lease that is lost or unwanted.
-async fn due(stop: &Stop, lease: &mut Lease) -> &'static str {
+pub(super) async fn due(stop: &Stop, lease: &mut Lease) -> &'static str {
     tokio::select! {
         biased;
         _ = stop.raised() => "the worker has to go",

@@ -1,5 +1,6 @@
 //! A worker on in-process services and a store in a folder, with children that play parts and with the real one.
 
+mod alone;
 mod cost;
 mod deadline;
 mod faults;

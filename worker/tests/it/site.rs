@@ -193,7 +193,12 @@ pub(crate) struct Fifo(PathBuf);
 impl Fifo {
     /// Makes it.
     pub(crate) fn new(site: &Site) -> Self {
-        let fifo = site.folder.path().join("fifo");
+        Self::named(site, "fifo")
+    }
+
+    /// Makes it in the site's folder.
+    pub(crate) fn named(site: &Site, name: &str) -> Self {
+        let fifo = site.folder.path().join(name);
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         Self(fifo)

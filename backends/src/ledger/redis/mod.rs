@@ -116,7 +116,11 @@ impl RedisLedger {
             "not offered" => Claim::NotOffered,
             "closed" => Claim::Closed,
             "unfit" => {
-                let reason = unfit(&*work()?, offer).unwrap_or_else(|| "it needs another worker".to_owned());
+                let reason = match serde_json::from_str::<Work>(&told) {
+                    Ok(work) => unfit(&work, offer).unwrap_or_else(|| "it needs another worker".to_owned()),
+                    // Of a kind that came later, most likely: one job that this worker cannot run, and no reason to end.
+                    Err(error) => format!("this worker's version cannot read it ({error}): update bitsweep there"),
+                };
                 self.refuse(key, &reason).await?;
                 Claim::Unfit(reason)
             }
@@ -303,7 +307,8 @@ impl Ledger for RedisLedger {
     async fn workers(&self) -> Result<Vec<WorkerCard>, BackendError> {
         let mut script = self.scripts.workers.prepare_invoke();
         let cards: Vec<String> = self.run(script.key(self.keys.workers()).key(self.keys.workers_until())).await?;
-        // A card that cannot be read is of a worker of another version: it shows nowhere and works on.
+        // A card that cannot be read, though kinds that are not known here are left out of it, is of a worker of another
+        // version: it shows nowhere and works on.
         Ok(cards.iter().filter_map(|card| serde_json::from_str(card).ok()).collect())
     }
 }

@@ -8,7 +8,7 @@ use redis::Commands;
 use super::{Place, connection};
 use crate::conformance::samples::{digest, heartbeat, nonce, offer, outcome, work, worker};
 use crate::error::BackendError;
-use crate::ledger::{Ended, Ledger, RedisLedger};
+use crate::ledger::{Claim, Ended, Ledger, Notice, RedisLedger};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -123,11 +123,30 @@ async fn another_format_of_records_is_refused() {
     assert!(error.to_string().contains("format 2"), "{error}");
 }
 
+/// A kind that came after the worker's version: the coordinator is told why, and the worker goes on.
+#[tokio::test]
+async fn work_of_a_newer_version_is_refused() {
+    let place = Place::new();
+    let ledger = place.opened().await;
+    ledger.offer(vec![work(0), work(1)]).await.unwrap();
+    let mut newer = serde_json::to_value(work(0)).unwrap();
+    newer["spec"] = serde_json::json!({ "newer": {} });
+    let job = format!("{{bitsweep:{}}}:job:{}", place.store, work(0).key);
+    let record = format!("offered 0 wanted -\nnewer/1 0 -\n{newer}");
+    connection(&Place::address()).set::<_, _, ()>(job, record).unwrap();
+    let claim = ledger.claim(work(0).key, &nonce(0), &offer(), LONG).await.unwrap();
+    let Claim::Unfit(reason) = claim else { panic!("no version of ours runs it, and this was granted: {claim:?}") };
+    assert!(reason.contains("`newer`") && reason.contains("update bitsweep"), "{reason}");
+    assert_eq!(ledger.notices().await.unwrap(), [Notice::Refused { key: work(0).key, reason }]);
+    let next = ledger.claim(work(1).key, &nonce(1), &offer(), LONG).await.unwrap();
+    assert!(matches!(next, Claim::Granted(_)), "{next:?}");
+}
+
 #[tokio::test]
 async fn stores_on_one_server_know_nothing_of_each_other() {
     let (one, other) = (Place::new(), Place::new());
     let (one, other): (RedisLedger, RedisLedger) = (one.opened().await, other.opened().await);
     one.offer(vec![work(0)]).await.unwrap();
     let claim = other.claim(work(0).key, &nonce(0), &offer(), LONG).await.unwrap();
-    assert_eq!(claim, crate::ledger::Claim::NotOffered);
+    assert_eq!(claim, Claim::NotOffered);
 }

@@ -6,26 +6,15 @@
 //! the different ones of their split without those of any measured pair: no codec has seen what it is measured on, although the
 //! splits of STS-B share sentences.
 
-mod csv;
-
 use std::collections::HashSet;
-use std::fs;
 
-use bitsweep_proto::Digest;
 use bitsweep_proto::lock::{LockedFile, LockedSimilarity, SimilarityCounts};
-use serde::Serialize;
 
+use crate::canonical::{Splits, TextFile, cut, json, put, rows, wrong};
+use crate::csv;
 use crate::error::Problem;
 use crate::origin::Origin;
 use crate::session::Session;
-
-/// The splits that are read.
-pub(crate) struct Splits<'a> {
-    /// That is measured.
-    pub(crate) measured: &'a str,
-    /// That codecs are fitted on.
-    pub(crate) fit: &'a str,
-}
 
 /// Reads and imports a dataset.
 pub(crate) fn read(
@@ -122,17 +111,9 @@ struct File {
 
 impl File {
     fn read(origin: &mut Origin, name: &str, session: &mut Session<'_>) -> Result<Self, Problem> {
-        let path = origin.get(name, session)?;
-        let bytes = fs::read(&path).map_err(Problem::local("reading", &path))?;
-        let raw = LockedFile { name: name.to_owned(), bytes: bytes.len() as u64, sha256: Digest::of(&bytes) };
-        let wrong = |line: u64, what: &str| Problem::Broken(format!("{name}, line {line}: {what}"));
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
-            let at = error.valid_up_to();
-            let line = 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u64;
-            wrong(line, &format!("byte 0x{:02X} is not UTF-8; convert the file to UTF-8", bytes[at]))
-        })?;
-        let records = csv::records(text.strip_prefix('\u{feff}').unwrap_or(text));
-        let records = records.map_err(|(line, what)| wrong(line, &what))?;
+        let TextFile { raw, text } = TextFile::read(origin, name, session)?;
+        let wrong = |line: u64, what: &str| wrong(name, line, what);
+        let records = csv::records(&text).map_err(|(line, what)| wrong(line, &what))?;
         let mut pairs = Vec::with_capacity(records.len());
         for (at, record) in records.into_iter().enumerate() {
             let line = record.line;
@@ -172,31 +153,4 @@ impl File {
         let blank = self.pairs.iter().flat_map(Pair::sentences).filter(|sentence| sentence.trim().is_empty()).count();
         (blank > 0).then(|| format!("{}: {blank} sentences have no text", self.raw.name))
     }
-}
-
-/// A field as it is shown.
-fn cut(field: &str) -> String {
-    field.chars().take(40).collect()
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    #[serde(rename = "_id")]
-    id: String,
-    text: &'a str,
-}
-
-/// The canonical lines of texts, numbered from 1.
-fn rows<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    (1..).zip(texts).map(|(number, text): (u64, &str)| json(&Row { id: number.to_string(), text }) + "\n").collect()
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("texts and finite numbers are always JSON")
-}
-
-/// Imports a canonical file.
-fn put(name: &str, text: String, session: &Session<'_>) -> Result<LockedFile, Problem> {
-    let sha256 = session.content.put_bytes(text.as_bytes())?;
-    Ok(LockedFile { name: name.to_owned(), bytes: text.len() as u64, sha256 })
 }

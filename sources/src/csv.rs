@@ -5,13 +5,13 @@
 use std::str::CharIndices;
 
 /// One record with the line that it begins on, from 1.
-pub(super) struct Record {
-    pub(super) line: u64,
-    pub(super) fields: Vec<String>,
+pub(crate) struct Record {
+    pub(crate) line: u64,
+    pub(crate) fields: Vec<String>,
 }
 
 /// The records of a text; blank lines hold none. Fails with the line and what is wrong there.
-pub(super) fn records(text: &str) -> Result<Vec<Record>, (u64, String)> {
+pub(crate) fn records(text: &str) -> Result<Vec<Record>, (u64, String)> {
     let mut reader = Reader { text, letters: text.char_indices(), line: 1 };
     let mut records = Vec::new();
     loop {
