@@ -513,7 +513,6 @@ fn takers() -> Vec<Case> {
     ]
 }
 
-/// What the user sees, without what differs from place to place, or how the exit code differs.
 /// A text with one and the same name for all jobs, sweeps and blobs: theirs depend on the processor, whose arithmetic is
 /// part of what they are named by.
 fn without_names(text: &str) -> String {
@@ -530,6 +529,7 @@ fn without_names(text: &str) -> String {
     without
 }
 
+/// What the user sees, without what differs from place to place, or how the exit code differs.
 fn answer(case: &Case) -> Result<String, String> {
     let bench = Bench::new();
     (case.spoil)(&bench);
