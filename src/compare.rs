@@ -179,6 +179,16 @@ fn shown(comparisons: &[Comparison], settings: Settings, queries: &BTreeMap<Stri
         ]);
     }
     text += &print::columns(&rows);
+    for comparison in comparisons {
+        if let Some(p) = comparison.mcnemar {
+            let [wins, losses, _] = comparison.wins_losses_ties;
+            text += &format!(
+                "\n{}: every value is 0 or 1; McNemar's exact test of {wins} queries that {} alone has right and {losses} that {} \
+                 alone has: p {p:.4}, not adjusted\n",
+                comparison.measure, comparison.a, comparison.b
+            );
+        }
+    }
     for (side, deviations) in [&first.a, &first.b].into_iter().zip(first.deviations) {
         if let Some(of) = deviations {
             text += &format!(

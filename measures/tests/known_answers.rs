@@ -116,6 +116,29 @@ fn check(collection: &Collection, expected: &PathBuf, complete: bool) -> usize {
     compared
 }
 
+/// What `cwl-eval` gives, in which the tests of ir_measures agree, to four digits: of the measures in their files that are ours.
+#[test]
+fn ir_measures_small_runs() {
+    let Some(data) = data() else { return };
+    let folder = data.join("ir_measures");
+    let collection = read(&folder.join("cwl.qrels"), &folder.join("cwl.run"), usize::MAX);
+    for (measure, expected) in [
+        (Measure::Map { k: None }, [0.7087, 0.7438, 0.3068]),
+        (Measure::Precision { k: 1 }, [1.0, 1.0, 0.0]),
+        (Measure::Precision { k: 5 }, [0.6, 0.6, 0.0]),
+        (Measure::Precision { k: 10 }, [0.5, 0.6, 0.4]),
+        (Measure::Precision { k: 20 }, [0.25, 0.3, 0.2]),
+        (Measure::Mrr { k: None }, [1.0, 1.0, 0.1667]),
+    ] {
+        for (query, expected) in ["T1", "T2", "T3"].into_iter().zip(expected) {
+            let found = evaluate(measure, &collection.runs[query], &collection.judgements[query], None).unwrap();
+            for value in [found.value, found.trec_eval.unwrap()] {
+                assert!((value - expected).abs() <= TOLERANCE, "{measure} of {query}: {value}, {expected} is expected");
+            }
+        }
+    }
+}
+
 #[test]
 fn trec_eval_test_files() {
     let Some(data) = data() else { return };

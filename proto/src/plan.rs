@@ -353,7 +353,7 @@ impl Plan {
 }
 
 fn is_pq(codec: Codec) -> bool {
-    matches!(codec, Codec::Pq { .. } | Codec::Opq { .. } | Codec::Ivfpq(_))
+    matches!(codec, Codec::Pq(_) | Codec::Opq(_) | Codec::Ivfpq(_))
 }
 
 /// How an input is called in a job's fields: `name`, or `name/item` for a single blob with a name of its own.

@@ -64,7 +64,7 @@ fn the_example_is_read() {
     assert_eq!(codecs[2..5].iter().map(Codec::seed).collect::<Vec<_>>(), [Some(0), Some(1), Some(2)]);
     assert_eq!(example.measures.len(), 6);
     assert_eq!(example.measures[4], Measure::Mrr { k: None });
-    assert_eq!(example.include[0].codec.0[0].expand(), [Codec::Pq { bytes: 32 }]);
+    assert_eq!(example.include[0].codec.0[0].expand(), [Codec::pq(32)]);
     let point = |model, dataset, codec| Point { model, dataset, codec, dims: None, rescore: None };
     let excluded = |model, dataset| example.exclude[0].matches(&point(model, dataset, Codec::Int8));
     assert!(excluded("bge-large-en-v1.5", "nq") && !excluded("bge-large-en-v1.5", "scifact"));
@@ -130,9 +130,9 @@ fn patterns_match_what_they_leave_out() {
         (r#"{"binary":{"bits":[64,128],"seeds":[0]}}"#, binary(128, 1), false),
         (r#"{"binary":{"seeds":2}}"#, binary(128, 1), true),
         (r#"{"binary":{"seeds":2}}"#, binary(128, 2), false),
-        (r#""pq""#, Codec::Pq { bytes: 8 }, true),
-        (r#""pq/32""#, Codec::Pq { bytes: 8 }, false),
-        (r#"{"pq":{"bytes":[8,32]}}"#, Codec::Pq { bytes: 8 }, true),
+        (r#""pq""#, Codec::pq(8), true),
+        (r#""pq/32""#, Codec::pq(8), false),
+        (r#"{"pq":{"bytes":[8,32]}}"#, Codec::pq(8), true),
         (r#""float32""#, Codec::Float32, true),
         (r#""int8""#, Codec::Float32, false),
         (r#""pq""#, binary(64, 0), false),

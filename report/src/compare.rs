@@ -8,7 +8,7 @@
 
 pub use bitsweep_measures::statistics::Sampling;
 use bitsweep_measures::statistics::{
-    Components, Effect, Interval, bootstrap, components, differences, effect, holm, randomisation,
+    Components, Effect, Interval, bootstrap, components, differences, effect, holm, mcnemar, randomisation,
 };
 use bitsweep_proto::Measure;
 use bitsweep_proto::cell::{Axis, Cell};
@@ -179,6 +179,8 @@ pub struct Comparison {
     pub standardised: Option<f64>,
     /// Queries on which the first is better, the second is better, both are the same.
     pub wins_losses_ties: [usize; 3],
+    /// McNemar's exact two-sided p, where every value of both sides is 0 or 1. It is not adjusted.
+    pub mcnemar: Option<f64>,
     /// Standard deviations between seeds, between queries, and of what is left, of each side with several seeds.
     pub deviations: [Option<Deviations>; 2],
     /// The queries that differ most, most first.
@@ -282,9 +284,17 @@ fn compare_one(pair: &Pair, (measure, settings): (Measure, Settings), sides: [&[
         p_holm: 1.0,
         standardised: standardised.is_finite().then_some(standardised),
         wins_losses_ties: [wins, losses, ties],
+        mcnemar: mcnemar_of(&a, &b),
         deviations: sides.map(|side| components(side).map(Deviations::from)),
         moved: moved.map(|at| Moved { query: queries[at].clone(), a: a[at], b: b[at] }).collect(),
     }
+}
+
+/// The exact test where every value is 0 or 1: of one seed each, and where no order of tied documents is open.
+fn mcnemar_of(a: &[f64], b: &[f64]) -> Option<f64> {
+    let is_right = |value: &f64| (*value == 0.0 || *value == 1.0).then_some(*value == 1.0);
+    let pairs: Option<Vec<(bool, bool)>> = a.iter().zip(b).map(|(a, b)| Some((is_right(a)?, is_right(b)?))).collect();
+    Some(mcnemar(pairs.filter(|pairs| !pairs.is_empty())?).p)
 }
 
 /// For each query the mean over the seeds.

@@ -104,7 +104,7 @@ fn pairs(panel: &PanelAnswers, measure: Measure) -> Vec<[&LineAnswers; 2]> {
 }
 
 pub(crate) fn is_pq(codec: Codec) -> bool {
-    matches!(codec, Codec::Pq { .. } | Codec::Opq { .. })
+    matches!(codec, Codec::Pq(_) | Codec::Opq(_))
 }
 
 /// What keeps like from being compared with like on one model and dataset, a sentence for each size: codecs that the plan

@@ -1,12 +1,11 @@
 //! What a fair study of codecs needs, and whether this sweep has it: each answer is read off the plan and its outcomes, none is
-//! claimed. The codecs compared are those of whole vectors; cells of truncated ones count where it is asked whether all have
-//! results.
+//! claimed. The codecs compared are those that searches of whole vectors use; whether all cells have results is asked of every cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitsweep_proto::codec::{Centre, Scoring};
 use bitsweep_proto::job::Texts;
-use bitsweep_proto::plan::{From, Input, PlannedJob};
+use bitsweep_proto::plan::{From, Input, PlannedCell, PlannedJob};
 use bitsweep_proto::{Cell, Codec, Digest, Plan, Spec};
 
 use crate::{Outcomes, missed};
@@ -69,9 +68,7 @@ fn is_documents(plan: &Plan, from: From) -> bool {
 struct Sight<'a> {
     plan: &'a Plan,
     outcomes: &'a Outcomes,
-    /// Cells that are searched, with their codecs; whether each has results.
-    all: Vec<(&'a Cell, Codec, bool)>,
-    /// Those of whole vectors.
+    /// Cells that are searched with whole vectors, with their codecs; whether each has results.
     cells: Vec<(&'a Cell, Codec, bool)>,
 }
 
@@ -81,9 +78,8 @@ pub(crate) fn checks(plan: &Plan, outcomes: &Outcomes) -> Vec<Check> {
         let done = outcomes.contains_key(&plan.jobs[planned.job as usize].key);
         Some((&planned.cell, planned.cell.codec().ok()?, done))
     });
-    let all: Vec<(&Cell, Codec, bool)> = cells.collect();
-    let cells = all.iter().copied().filter(|(cell, ..)| cell.dims().is_none()).collect();
-    let sight = Sight { plan, outcomes, all, cells };
+    let cells = cells.filter(|(cell, ..)| cell.dims().is_none()).collect();
+    let sight = Sight { plan, outcomes, cells };
     vec![
         sight.complete(),
         sight.breadth(),
@@ -93,6 +89,7 @@ pub(crate) fn checks(plan: &Plan, outcomes: &Outcomes) -> Vec<Check> {
         sight.pq(),
         sight.opq(),
         sight.starts(),
+        sight.cosine(),
         sight.has("int8, the usual way to save memory", |codec| codec == Codec::Int8),
         sight.has("centred binary codes", |codec| codec.as_sign().is_some_and(|sign| sign.centre != Centre::None)),
         sight.has("binary codes with learnt directions (pca, itq)", |codec| {
@@ -123,12 +120,14 @@ impl Sight<'_> {
     }
 
     fn complete(&self) -> Check {
+        let cells = &self.plan.cells;
+        let is_done = |planned: &&PlannedCell| self.outcomes.contains_key(&self.plan.jobs[planned.job as usize].key);
         let lacking: Vec<String> =
-            self.all.iter().filter(|(.., done)| !done).map(|(cell, ..)| cell.to_string()).collect();
-        let (there, lacking_count) = (self.all.len() - lacking.len(), lacking.len());
+            cells.iter().filter(|planned| !is_done(planned)).map(|planned| planned.cell.to_string()).collect();
+        let (there, lacking_count) = (cells.len() - lacking.len(), lacking.len());
         let detail = match lacking_count {
             0 => format!("all {there} cells of the plan"),
-            _ => format!("{there} of {} cells; not: {}", self.all.len(), list(lacking)),
+            _ => format!("{there} of {} cells; not: {}", cells.len(), list(lacking)),
         };
         Check { what: "every planned cell has results", done: Done::of(there, lacking_count), detail }
     }
@@ -189,24 +188,27 @@ impl Sight<'_> {
         Check { what: "float32 gives what is published (expect:)", done, detail: parts.join("; ") }
     }
 
-    fn seeds(&self) -> Check {
-        let mut seeds: BTreeMap<(&str, &str, String), BTreeSet<u32>> = BTreeMap::new();
-        for (cell, codec, _) in &self.cells {
-            if let Some(seed) = codec.seed() {
-                seeds.entry((cell.model(), cell.dataset(), codec.name())).or_default().insert(seed);
-            }
+    /// Whether every codec that `counts` has at least [`SEEDS`] seeds on each model and dataset, one without seeds counting as one:
+    /// how many have, how many have not, and what to say of it.
+    fn seeded(&self, counts: impl Fn(&Codec) -> bool) -> (usize, usize, String) {
+        let mut seeds: BTreeMap<(&str, &str, String), BTreeSet<Option<u32>>> = BTreeMap::new();
+        for (cell, codec, _) in self.cells.iter().filter(|(_, codec, _)| counts(codec)) {
+            seeds.entry((cell.model(), cell.dataset(), codec.name())).or_default().insert(codec.seed());
         }
         let few = seeds.iter().filter(|(_, seeds)| seeds.len() < SEEDS);
         let few: Vec<String> = few.map(|((.., codec), seeds)| format!("{codec} ({})", seeds.len())).collect();
         let there = seeds.len() - few.len();
         let detail = match (seeds.len(), few.len()) {
-            (0, _) => "no codec of this sweep has a seed".to_owned(),
-            (_, 0) => {
-                format!("at least {} for every drawn projection", seeds.values().map(BTreeSet::len).min().unwrap_or(0))
-            }
+            (0, _) => "this sweep has no such codec".to_owned(),
+            (_, 0) => format!("at least {} of each", seeds.values().map(BTreeSet::len).min().unwrap_or(0)),
             _ => format!("fewer: {}", list(few.iter().cloned())),
         };
-        Check { what: "at least 10 projection seeds", done: Done::of(there, few.len()), detail }
+        (there, few.len(), detail)
+    }
+
+    fn seeds(&self) -> Check {
+        let (there, few, detail) = self.seeded(|codec| codec.as_sign().is_some_and(|sign| sign.rotation.is_drawn()));
+        Check { what: "at least 10 projection seeds", done: Done::of(there, few), detail }
     }
 
     /// Whether each of `sizes` has the codec that `name` gives it, on the same model and dataset.
@@ -238,26 +240,38 @@ impl Sight<'_> {
 
     fn opq(&self) -> Check {
         self.beside("opq beside each pq", |codec, _| match codec {
-            Codec::Pq { bytes } => Some(format!("opq/{bytes}")),
+            Codec::Pq(pq) => Some(format!("opq/{pq}")),
             _ => None,
         })
     }
 
     fn starts(&self) -> Check {
-        let learnt = |codec: &Codec| match codec {
-            Codec::Pq { .. } | Codec::Opq { .. } | Codec::Pq4fs { .. } | Codec::Ivfpq(_) => true,
-            Codec::Rabitq | Codec::Hnsw(_) => true,
-            Codec::Float32 | Codec::Int8 | Codec::Int4 | Codec::Int2 | Codec::Binary { .. } | Codec::Sign(_) => false,
+        let (there, few, mut detail) =
+            self.seeded(|codec| matches!(codec, Codec::Pq(_) | Codec::Opq(_) | Codec::Pq4fs(_)));
+        let fixed = |codec: &Codec| matches!(codec, Codec::Rabitq | Codec::Hnsw(_) | Codec::Ivfpq(_));
+        let fixed = self.cells.iter().filter(|(_, codec, _)| fixed(codec)).map(|(_, codec, _)| codec.name());
+        let fixed: BTreeSet<String> = fixed.collect();
+        if !fixed.is_empty() {
+            let names = list(fixed.iter().cloned());
+            detail = format!("{detail}; {names}: always from Faiss's fixed seed, the spread is not measured");
+        }
+        if self.cells.iter().any(|(_, codec, _)| matches!(codec, Codec::Opq(_))) {
+            detail.push_str("; the rotation that opq begins with is fixed, its centroids are not");
+        }
+        Check { what: "at least 10 starts of learnt codebooks", done: Done::of(there, few + fixed.len()), detail }
+    }
+
+    /// Codes of product quantisation are scored by the inner product alone, which costs them quality (docs/codecs.md).
+    fn cosine(&self) -> Check {
+        let of_pq = |codec: &Codec| matches!(codec, Codec::Pq(_) | Codec::Opq(_) | Codec::Pq4fs(_) | Codec::Ivfpq(_));
+        let detail = match self.cells.iter().any(|(_, codec, _)| of_pq(codec)) {
+            false => "this sweep has no such codec",
+            true => {
+                "by the inner product alone: decoded vectors are shorter than the vectors were, most so at few bytes, where the \
+                 cosine finds more; so these comparisons flatter binary codes a little"
+            }
         };
-        let names = self.cells.iter().filter(|(_, codec, _)| learnt(codec)).map(|(_, codec, _)| codec.name());
-        let names = list(names);
-        let detail = match names.is_empty() {
-            true => "this sweep has no such codec".to_owned(),
-            false => format!(
-                "{names}: trained or drawn once each, from Faiss's fixed seed; how much another start changes is not measured"
-            ),
-        };
-        Check { what: "several starts of learnt codebooks and Faiss's rotations", done: Done::No, detail }
+        Check { what: "pq scored by the cosine too", done: Done::No, detail: detail.to_owned() }
     }
 
     fn has(&self, what: &'static str, wanted: impl Fn(Codec) -> bool) -> Check {

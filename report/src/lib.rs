@@ -42,6 +42,7 @@ pub mod speed;
 pub mod summary;
 pub mod table;
 
+mod draws;
 mod failure;
 mod fairness;
 mod hard;

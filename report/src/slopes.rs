@@ -114,7 +114,7 @@ pub fn slopes(table: &Table) -> Vec<Slope> {
 /// The size of a codec that comes in several: bits of a binary code, bytes of product quantisation.
 fn size(row: &Row) -> Option<u32> {
     match row.codec {
-        Codec::Pq { bytes } | Codec::Opq { bytes } | Codec::Pq4fs { bytes } => Some(bytes),
+        Codec::Pq(pq) | Codec::Opq(pq) | Codec::Pq4fs(pq) => Some(pq.bytes),
         codec => codec.as_sign().map(|sign| sign.bits),
     }
 }

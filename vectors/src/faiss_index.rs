@@ -28,6 +28,7 @@ use crate::baseline::baseline;
 use crate::error::VectorError;
 use crate::hits::Hits;
 use crate::matrix::Matrix;
+use crate::order;
 use crate::threads;
 
 /// How many more than wanted are fetched at first, to see where the tied group ends.
@@ -53,7 +54,7 @@ enum Reach {
 impl Reach {
     fn of(codec: Codec) -> Self {
         match codec {
-            Codec::Pq4fs { .. } => Self::AllButLeast,
+            Codec::Pq4fs(_) => Self::AllButLeast,
             Codec::Ivfpq(_) => Self::Lists,
             Codec::Hnsw(hnsw) => Self::Walk(hnsw.ef_search.unwrap_or_default() as usize),
             _ => Self::All,
@@ -92,7 +93,11 @@ impl FaissIndex {
         if let Codec::Hnsw(hnsw) = codec {
             set(&index, "efConstruction", hnsw.ef_construction)?;
         }
-        index.train(&documents.data).map_err(failed("train an index"))?;
+        let ordered = match codec {
+            Codec::Pq(pq) | Codec::Opq(pq) | Codec::Pq4fs(pq) => pq.seed.map(|seed| order::drawn(documents, seed)),
+            _ => None,
+        };
+        index.train(&ordered.as_ref().unwrap_or(documents).data).map_err(failed("train an index"))?;
         Self { index }.tuned(codec)
     }
 

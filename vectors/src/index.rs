@@ -31,7 +31,7 @@ use std::io::Read;
 use std::path::Path;
 
 use bitsweep_proto::Codec;
-use bitsweep_proto::codec::{Footprint, Ivfpq, Sign};
+use bitsweep_proto::codec::{Footprint, Ivfpq, Pq, Sign};
 
 use crate::binary::sign::Signs;
 use crate::code_file::{self, CodeFile, Table};
@@ -204,7 +204,7 @@ impl Index {
         let stated = self.footprint();
         let rows = self.rows() as u64;
         let (codes, spared) = match self.codec {
-            Codec::Pq4fs { .. } => (rows.next_multiple_of(FAST_SCAN_BLOCK) * stated.bytes_per_vector, 0),
+            Codec::Pq4fs(_) => (rows.next_multiple_of(FAST_SCAN_BLOCK) * stated.bytes_per_vector, 0),
             // Where most lists are empty, a file has no sizes of those.
             Codec::Ivfpq(ivfpq) => (rows * (stated.bytes_per_vector + ROW_BYTES), 8 * u64::from(ivfpq.nlist)),
             _ => (rows * stated.bytes_per_vector, 0),
@@ -230,9 +230,9 @@ pub(crate) fn factory(codec: Codec, dim: usize) -> Option<String> {
         Codec::Float32 | Codec::Int2 | Codec::Binary { .. } | Codec::Sign(_) => None,
         Codec::Int8 => Some("SQ8".to_owned()),
         Codec::Int4 => Some("SQ4".to_owned()),
-        Codec::Pq { bytes } => Some(format!("PQ{bytes}np")),
-        Codec::Opq { bytes } => Some(format!("OPQ{bytes},PQ{bytes}np")),
-        Codec::Pq4fs { bytes } => Some(format!("PQ{}x4fs", 2 * bytes)),
+        Codec::Pq(Pq { bytes, .. }) => Some(format!("PQ{bytes}np")),
+        Codec::Opq(Pq { bytes, .. }) => Some(format!("OPQ{bytes},PQ{bytes}np")),
+        Codec::Pq4fs(Pq { bytes, .. }) => Some(format!("PQ{}x4fs", 2 * bytes)),
         Codec::Rabitq => Some(format!("RR{dim},RaBitQ")),
         Codec::Hnsw(hnsw) => Some(format!("HNSW{},Flat", hnsw.m)),
         Codec::Ivfpq(ivfpq) => Some(format!("IVF{},PQ{}np", ivfpq.nlist, ivfpq.bytes)),
@@ -266,11 +266,11 @@ fn check_kind(codec: Codec, path: &Path) -> Result<(), VectorError> {
     let expected = match codec {
         Codec::Float32 => "IxFI",
         Codec::Int8 | Codec::Int4 => "IxSQ",
-        Codec::Pq4fs { .. } => "IPfs",
-        Codec::Opq { .. } | Codec::Rabitq => "IxPT",
+        Codec::Pq4fs(_) => "IPfs",
+        Codec::Opq(_) | Codec::Rabitq => "IxPT",
         Codec::Hnsw(_) => "IHNf",
         Codec::Ivfpq(_) => "IwPQ",
-        Codec::Pq { .. } | Codec::Int2 | Codec::Binary { .. } | Codec::Sign(_) => "IxPq",
+        Codec::Pq(_) | Codec::Int2 | Codec::Binary { .. } | Codec::Sign(_) => "IxPq",
     };
     if found == expected.as_bytes() {
         return Ok(());

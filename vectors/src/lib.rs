@@ -32,6 +32,7 @@ pub mod inspect;
 pub mod int2;
 mod kernels;
 mod matrix;
+mod order;
 mod pairs;
 mod profile;
 mod threads;

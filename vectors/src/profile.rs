@@ -40,8 +40,8 @@ fn self_test(hasher: &mut Hasher) -> Result<(), VectorError> {
         (Codec::Int8, 70, 101),
         (Codec::Int4, 70, 384),
         (Codec::Rabitq, 70, 64),
-        (Codec::Pq4fs { bytes: 1 }, 700, 16),
-        (Codec::Pq { bytes: 1 }, 9984, 16),
+        (Codec::pq4fs(1), 700, 16),
+        (Codec::pq(1), 9984, 16),
     ] {
         let index = build(codec, sample(rows, dim, 1), &|| false)?;
         let hits = index.search(&sample(4, dim, 2), 50, &|| false)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bitsweep_proto::codec::{Centre, Hnsw, Ivfpq, Rotation, Scoring, Sign};
+use bitsweep_proto::codec::{Centre, Hnsw, Ivfpq, Pq, Rotation, Scoring, Sign};
 use bitsweep_proto::{Codec, Digest};
 use bitsweep_vectors::{Index, Matrix, VectorError, build};
 use proptest::prelude::*;
@@ -25,9 +25,9 @@ const CODECS: [Codec; 11] = [
     Codec::Int8,
     Codec::Int4,
     Codec::Int2,
-    Codec::Pq { bytes: 4 },
-    Codec::Opq { bytes: 4 },
-    Codec::Pq4fs { bytes: 4 },
+    Codec::pq(4),
+    Codec::opq(4),
+    Codec::pq4fs(4),
     Codec::Rabitq,
     Codec::Binary { bits: 64, seed: 1 },
     variant(Centre::Mean, Rotation::Itq, Scoring::Symmetric),
@@ -117,12 +117,8 @@ fn indexes_read_back_and_weigh_what_they_say() {
     let folder = tempfile::tempdir().unwrap();
     let (documents, queries) = (sample(300, 32, 1), sample(5, 32, 2));
     // Bytes of the file's header, counted from Faiss' format (and the length of safetensors' JSON); of others not too many.
-    let headers = [
-        (Codec::Float32, 45),
-        (Codec::Int8, 81),
-        (Codec::Pq { bytes: 4 }, 86),
-        (Codec::Binary { bits: 64, seed: 1 }, 8 + 64),
-    ];
+    let headers =
+        [(Codec::Float32, 45), (Codec::Int8, 81), (Codec::pq(4), 86), (Codec::Binary { bits: 64, seed: 1 }, 8 + 64)];
     for codec in CODECS {
         let index = build(codec, documents.clone(), &never).unwrap();
         let (path, again) = (folder.path().join("index"), folder.path().join("again"));
@@ -134,7 +130,7 @@ fn indexes_read_back_and_weigh_what_they_say() {
         assert_eq!((read.rows(), read.dim(), read.codec()), (300, 32, codec));
         let footprint = codec.footprint(32, 300);
         assert_eq!(read.footprint(), footprint);
-        let rows: u64 = if matches!(codec, Codec::Pq4fs { .. }) { 320 } else { 300 };
+        let rows: u64 = if matches!(codec, Codec::Pq4fs(_)) { 320 } else { 300 };
         let len = std::fs::metadata(&path).unwrap().len();
         let header = len - rows * footprint.bytes_per_vector - codec.stored_shared_bytes(32, 300);
         match headers.iter().find(|(known, _)| *known == codec) {
@@ -168,8 +164,8 @@ fn wrong_files_are_errors() {
     build(Codec::Int8, sample(9, 32, 1), &never).unwrap().save(&path).unwrap();
     let message = load(Codec::Int8, 31, &path);
     assert!(message.ends_with("is not an index of codec int8: it has 32 dimensions, 31 are expected"), "{message}");
-    let pq8 = Codec::Pq { bytes: 8 };
-    build(Codec::Pq { bytes: 4 }, sample(300, 32, 1), &never).unwrap().save(&path).unwrap();
+    let pq8 = Codec::pq(8);
+    build(Codec::pq(4), sample(300, 32, 1), &never).unwrap().save(&path).unwrap();
     let message = load(pq8, 32, &path);
     assert!(message.starts_with("codec pq/8 was built with"), "{message}");
     let binary = Codec::Binary { bits: 128, seed: 1 };
@@ -181,14 +177,14 @@ fn wrong_files_are_errors() {
 #[test]
 fn bad_input_is_named() {
     let error = |codec, documents| build(codec, documents, &never).err().expect("it cannot be built").to_string();
-    let few = error(Codec::Pq { bytes: 4 }, sample(255, 32, 1));
+    let few = error(Codec::pq(4), sample(255, 32, 1));
     assert_eq!(few, "codec pq/4 trains on the documents and needs at least 256 of them, the corpus has 255");
-    assert!(build(Codec::Pq { bytes: 4 }, sample(256, 32, 1), &never).is_ok());
+    assert!(build(Codec::pq(4), sample(256, 32, 1), &never).is_ok());
     let few = error(variant(Centre::Mean, Rotation::Itq, Scoring::Symmetric), sample(16, 32, 1));
     assert!(few.ends_with("needs at least 17 of them, the corpus has 16"), "{few}");
     let none = error(Codec::Int8, sample(0, 32, 1));
     assert_eq!(none, "codec int8 trains on the documents and needs at least 1 of them, the corpus has 0");
-    let unfit = error(Codec::Pq { bytes: 5 }, sample(300, 32, 1));
+    let unfit = error(Codec::pq(5), sample(300, 32, 1));
     assert!(unfit.starts_with("codec pq/5 does not fit: pq needs a dimension that its bytes divide"), "{unfit}");
     let unfit = error(Codec::Binary { bits: 12, seed: 0 }, sample(300, 32, 1));
     assert!(unfit.contains("multiple of 8"), "{unfit}");
@@ -255,7 +251,7 @@ fn a_fast_scan_returns_all_documents() {
     {
         let rows = documents.rows;
         for bytes in [1, 2, 4] {
-            let index = build(Codec::Pq4fs { bytes }, documents.clone(), &never).unwrap();
+            let index = build(Codec::pq4fs(bytes), documents.clone(), &never).unwrap();
             let all = index.search(&queries, rows, &never).unwrap();
             for (query, (documents, scores)) in all.iter().enumerate() {
                 let mut sorted = documents.to_vec();
@@ -275,8 +271,8 @@ fn print_digests() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     let (documents, queries) = (sample(5000, 48, 1), sample(40, 48, 2));
-    let four = [Codec::Pq { bytes: 4 }, Codec::Opq { bytes: 4 }, Codec::Pq4fs { bytes: 4 }, Codec::Rabitq];
-    let exhaustive = [Codec::Float32, Codec::Int8, Codec::Int4, Codec::Pq { bytes: 1 }].into_iter().chain(four);
+    let four = [Codec::pq(4), Codec::opq(4), Codec::pq4fs(4), Codec::Rabitq];
+    let exhaustive = [Codec::Float32, Codec::Int8, Codec::Int4, Codec::pq(1)].into_iter().chain(four);
     for codec in exhaustive.chain(APPROXIMATE) {
         let index = build(codec, documents.clone(), &never).unwrap();
         index.save(&path).unwrap();
@@ -308,12 +304,34 @@ fn results_do_not_depend_on_the_number_of_threads() {
     }
 }
 
+#[test]
+fn a_seed_is_another_start_and_the_same_whenever_it_is_repeated() {
+    let documents = sample(400, 8, 1);
+    let bytes = |codec: Codec| {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        build(codec, documents.clone(), &never).unwrap().save(path.path()).unwrap();
+        std::fs::read(path.path()).unwrap()
+    };
+    for of in [Codec::Pq, Codec::Opq, Codec::Pq4fs] {
+        let starts = [None, Some(0), Some(1)].map(|seed| of(Pq { bytes: 4, seed }));
+        let built = starts.map(bytes);
+        assert!(built[0] != built[1] && built[1] != built[2] && built[0] != built[2], "{}", starts[0]);
+        assert!(built.iter().all(|one| one.len() == built[0].len()));
+        assert_eq!(bytes(starts[1]), built[1]);
+        // What is stored keeps its place: a document is what is found for it.
+        let index = build(starts[2], documents.clone(), &never).unwrap();
+        let hits = index.search(&documents, 40, &never).unwrap();
+        let found = hits.iter().enumerate().filter(|(row, (found, _))| found.contains(&(*row as u32))).count();
+        assert!(found > 380, "{found} of 400 by {}", starts[2]);
+    }
+}
+
 /// Faiss writes beyond its memory there.
 #[test]
 fn opq_wants_as_many_documents_as_dimensions() {
     let built = |rows: usize, dim: usize| {
         let data = (0..rows * dim).map(|i| ((i * 7919) % 1009) as f32 / 1009.0 - 0.5).collect();
-        build(Codec::Opq { bytes: 8 }, Matrix::new(rows, dim, data).unwrap(), &|| false)
+        build(Codec::opq(8), Matrix::new(rows, dim, data).unwrap(), &|| false)
     };
     let few = built(300, 384).map(drop).unwrap_err();
     assert!(matches!(few, VectorError::TooFewDocuments { needed: 384, found: 300, .. }), "{few}");

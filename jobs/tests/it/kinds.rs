@@ -44,8 +44,7 @@ fn searched(fixture: &mut Fixture, codec: Codec, depth: u32, ignore: bool) -> Ru
 #[test]
 fn every_codec_is_built_and_searched() {
     let mut fixture = Fixture::new();
-    for codec in [Codec::Float32, Codec::Int8, Codec::Int2, Codec::Pq { bytes: 2 }, Codec::Binary { bits: 64, seed: 3 }]
-    {
+    for codec in [Codec::Float32, Codec::Int8, Codec::Int2, Codec::pq(2), Codec::Binary { bits: 64, seed: 3 }] {
         if codec != Codec::Float32 {
             let documents = fixture.documents();
             let done = fixture.done(compress(codec), documents);
@@ -247,8 +246,8 @@ fn bad_inputs_are_named() {
         (compress(codec), one("narrow"), "input/damaged", "has 2 dimensions, expected 16"),
         (compress(codec), one("cut"), "input/damaged", "is not safetensors"),
         (compress(codec), one("qrels"), "input/damaged", "is not safetensors"),
-        (compress(Codec::Pq { bytes: 8 }), one("queries-0"), "compress/too-few-documents", "at least 256"),
-        (compress(Codec::Pq { bytes: 5 }), one("queries-0"), "compress/unfit", "not a multiple of 5"),
+        (compress(Codec::pq(8)), one("queries-0"), "compress/too-few-documents", "at least 256"),
+        (compress(Codec::pq(5)), one("queries-0"), "compress/unfit", "not a multiple of 5"),
         (retrieve(codec, 1, false), Vec::new(), "input/missing", "expected one input \"index\", found 0"),
     ];
     for (spec, inputs, code, says) in cases {

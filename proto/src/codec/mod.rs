@@ -2,11 +2,13 @@
 
 mod approximate;
 mod levels;
+mod pq;
 mod sign;
 
 use std::fmt;
 
 pub use approximate::{Hnsw, Ivfpq};
+pub use pq::Pq;
 pub use sign::{Centre, Rotation, Scoring, Sign};
 
 use serde::{Deserialize, Serialize};
@@ -20,12 +22,8 @@ pub enum Codec {
     Float32,
     /// Faiss `SQ8`: 8 bits a dimension, ranges per dimension learnt on the corpus.
     Int8,
-    /// Faiss product quantisation with 256 centroids a sub-space, one byte each (`PQ<bytes>np`). Trained once, from
-    /// Faiss's fixed seed: how much another start would change is not measured.
-    Pq {
-        /// Sub-quantisers, which is also the bytes of one code.
-        bytes: u32,
-    },
+    /// Faiss product quantisation with 256 centroids a sub-space, one byte each (`PQ<bytes>np`).
+    Pq(Pq),
     /// The frozen binary instrument: L2-normalise, Gaussian projection, sign. See `bitsweep_vectors::binary`.
     Binary {
         /// Bits of one code; a multiple of 8.
@@ -39,16 +37,10 @@ pub enum Codec {
     Int4,
     /// Faiss optimised product quantisation (`OPQ<bytes>,PQ<bytes>np`): [`Codec::Pq`] after a rotation learnt on the
     /// corpus.
-    Opq {
-        /// Sub-quantisers, which is also the bytes of one code.
-        bytes: u32,
-    },
+    Opq(Pq),
     /// Faiss product quantisation with 16 centroids a sub-space, half a byte each, searched with tables in registers
-    /// (`PQ<2 * bytes>x4fs`), which rounds scores.
-    Pq4fs {
-        /// Bytes of one code, each two sub-quantisers.
-        bytes: u32,
-    },
+    /// (`PQ<2 * bytes>x4fs`, two of them a byte), which rounds scores.
+    Pq4fs(Pq),
     /// Faiss RaBitQ with one bit a dimension after a random rotation (`RR,RaBitQ`; Gao and Long 2024), and two float32
     /// factors for each vector.
     Rabitq,
@@ -92,13 +84,28 @@ impl Codec {
             | Self::Int8
             | Self::Int4
             | Self::Int2
-            | Self::Pq { .. }
-            | Self::Opq { .. }
-            | Self::Pq4fs { .. }
+            | Self::Pq(_)
+            | Self::Opq(_)
+            | Self::Pq4fs(_)
             | Self::Rabitq
             | Self::Hnsw(_)
             | Self::Ivfpq(_) => None,
         }
+    }
+
+    /// Product quantisation with so many bytes, learnt from the documents in the order of the corpus.
+    pub const fn pq(bytes: u32) -> Self {
+        Self::Pq(Pq::new(bytes))
+    }
+
+    /// [`Codec::pq`] after a learnt rotation.
+    pub const fn opq(bytes: u32) -> Self {
+        Self::Opq(Pq::new(bytes))
+    }
+
+    /// [`Codec::pq`] with half a byte a sub-space.
+    pub const fn pq4fs(bytes: u32) -> Self {
+        Self::Pq4fs(Pq::new(bytes))
     }
 
     /// The canonical name without the seed: `float32`, `int8`, `pq/32`, `binary/256`, `binary/256/mean+itq/asymmetric`,
@@ -109,7 +116,10 @@ impl Codec {
 
     /// The seed, for codecs that have one.
     pub fn seed(&self) -> Option<u32> {
-        self.as_sign()?.seed
+        match self {
+            Self::Pq(pq) | Self::Opq(pq) | Self::Pq4fs(pq) => pq.seed,
+            _ => self.as_sign()?.seed,
+        }
     }
 
     /// Reads a canonical name and a seed back. A seed where the codec has none, or none where it has one, is an error.
@@ -122,9 +132,14 @@ impl Codec {
             (None, None) if name == "int4" => Self::Int4,
             (None, None) if name == "int2" => Self::Int2,
             (None, None) if name == "rabitq" => Self::Rabitq,
-            (Some(("pq", bytes)), None) => Self::Pq { bytes: number(bytes).ok_or_else(wrong)? },
-            (Some(("opq", bytes)), None) => Self::Opq { bytes: number(bytes).ok_or_else(wrong)? },
-            (Some(("pq4fs", bytes)), None) => Self::Pq4fs { bytes: number(bytes).ok_or_else(wrong)? },
+            (Some((family @ ("pq" | "opq" | "pq4fs"), bytes)), seed) => {
+                let pq = Pq { bytes: number(bytes).ok_or_else(wrong)?, seed };
+                match family {
+                    "pq" => Self::Pq(pq),
+                    "opq" => Self::Opq(pq),
+                    _ => Self::Pq4fs(pq),
+                }
+            }
             (Some((family @ ("hnsw" | "ivfpq"), form)), None) => {
                 let parameters: Option<Vec<u32>> = form.split('/').map(number).collect();
                 let parameters = parameters.ok_or_else(wrong)?;
@@ -155,13 +170,13 @@ impl Codec {
         let (bytes_per_vector, shared_bytes) = match self {
             Self::Float32 => (4 * dim, 0),
             Self::Int8 => (dim, 2 * 4 * dim),
-            Self::Pq { bytes } => (u64::from(*bytes), 256 * 4 * dim),
+            Self::Pq(Pq { bytes, .. }) => (u64::from(*bytes), 256 * 4 * dim),
             // The projection can be made again from its seed; whoever searches holds it as float64.
             Self::Binary { bits, .. } => (u64::from(bits.div_ceil(8)), u64::from(*bits) * 8 * dim),
             Self::Sign(sign) => (u64::from(sign.bits.div_ceil(8)), sign.shared_bytes(dim)),
             Self::Int4 => (dim.div_ceil(2), 2 * 4 * dim),
-            Self::Opq { bytes } => (u64::from(*bytes), 256 * 4 * dim + 4 * dim * dim),
-            Self::Pq4fs { bytes } => (u64::from(*bytes), 16 * 4 * dim),
+            Self::Opq(Pq { bytes, .. }) => (u64::from(*bytes), 256 * 4 * dim + 4 * dim * dim),
+            Self::Pq4fs(Pq { bytes, .. }) => (u64::from(*bytes), 16 * 4 * dim),
             // The bits, the two factors; the rotation, the mean.
             Self::Rabitq => (dim.div_ceil(8) + 8, 4 * dim * dim + 4 * dim),
             // Three cut-offs and four levels a dimension.
@@ -219,9 +234,9 @@ impl Codec {
             Self::Sign(sign) if sign.rotation.is_learnt() => u64::from(sign.bits) + 1,
             Self::Sign(sign) => u64::from(sign.centre != Centre::None),
             Self::Int8 | Self::Int4 | Self::Int2 | Self::Rabitq => 1,
-            Self::Pq4fs { .. } => 16,
-            Self::Pq { .. } => 256,
-            Self::Opq { .. } => u64::from(dim).max(256),
+            Self::Pq4fs(_) => 16,
+            Self::Pq(_) => 256,
+            Self::Opq(_) => u64::from(dim).max(256),
             Self::Ivfpq(ivfpq) => u64::from(ivfpq.nlist).max(256),
         }
     }
@@ -239,9 +254,9 @@ impl Codec {
             (!dim.is_multiple_of(parts)).then(unfit)
         };
         match self {
-            Self::Pq { bytes } => divides("pq", *bytes, "bytes"),
-            Self::Opq { bytes } => divides("opq", *bytes, "bytes"),
-            Self::Pq4fs { bytes } => divides("pq4fs", bytes.saturating_mul(2), "half bytes"),
+            Self::Pq(Pq { bytes, .. }) => divides("pq", *bytes, "bytes"),
+            Self::Opq(Pq { bytes, .. }) => divides("opq", *bytes, "bytes"),
+            Self::Pq4fs(Pq { bytes, .. }) => divides("pq4fs", bytes.saturating_mul(2), "half bytes"),
             Self::Sign(sign) => sign.unfit(dim),
             Self::Hnsw(hnsw) => hnsw.unfit(),
             Self::Ivfpq(ivfpq) => divides("ivfpq", ivfpq.bytes, "bytes").or_else(|| ivfpq.unfit()),
@@ -261,12 +276,12 @@ impl fmt::Display for Codec {
         match self {
             Self::Float32 => f.write_str("float32"),
             Self::Int8 => f.write_str("int8"),
-            Self::Pq { bytes } => write!(f, "pq/{bytes}"),
+            Self::Pq(pq) => write!(f, "pq/{pq}"),
             Self::Binary { bits, .. } => write!(f, "binary/{bits}"),
             Self::Sign(sign) => write!(f, "binary/{}/{sign}", sign.bits),
             Self::Int4 => f.write_str("int4"),
-            Self::Opq { bytes } => write!(f, "opq/{bytes}"),
-            Self::Pq4fs { bytes } => write!(f, "pq4fs/{bytes}"),
+            Self::Opq(pq) => write!(f, "opq/{pq}"),
+            Self::Pq4fs(pq) => write!(f, "pq4fs/{pq}"),
             Self::Rabitq => f.write_str("rabitq"),
             Self::Int2 => f.write_str("int2"),
             Self::Hnsw(hnsw) => hnsw.fmt(f),
@@ -278,8 +293,9 @@ impl fmt::Display for Codec {
 /// A text is not the canonical name of a codec.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "\"{name}\" with seed {seed:?} is not a codec: float32, int8, int4, int2, rabitq, pq/BYTES, opq/BYTES, pq4fs/BYTES, \
-     hnsw/M/EF_CONSTRUCTION/EF_SEARCH, ivfpq/NLIST/BYTES/NPROBE without a seed, binary/BITS with one, binary/BITS/CENTRE+ROTATION[/asymmetric] with one where the rotation is drawn"
+    "\"{name}\" with seed {seed:?} is not a codec: float32, int8, int4, int2, rabitq, \
+     hnsw/M/EF_CONSTRUCTION/EF_SEARCH, ivfpq/NLIST/BYTES/NPROBE without a seed, pq/BYTES, opq/BYTES, pq4fs/BYTES with one or \
+     without, binary/BITS with one, binary/BITS/CENTRE+ROTATION[/asymmetric] with one where the rotation is drawn"
 )]
 pub struct NotACodec {
     /// What was found.
@@ -313,9 +329,10 @@ mod tests {
             Codec::Hnsw(HNSW).stored(),
             Codec::Ivfpq(IVFPQ),
             Codec::Ivfpq(IVFPQ).stored(),
-            Codec::Pq { bytes: 32 },
-            Codec::Opq { bytes: 32 },
-            Codec::Pq4fs { bytes: 32 },
+            Codec::pq(32),
+            Codec::opq(32),
+            Codec::pq4fs(32),
+            Codec::Opq(Pq { seed: Some(4), ..Pq::new(32) }),
             Codec::Binary { bits: 256, seed: 2 },
             Codec::Sign(itq),
             Codec::Sign(pca),
@@ -373,9 +390,9 @@ mod tests {
         assert_eq!(at(Codec::Float32), (1536, 0));
         assert_eq!(at(Codec::Int8), (384, 3072));
         assert_eq!(at(Codec::Int4), (192, 3072));
-        assert_eq!(at(Codec::Pq { bytes: 32 }), (32, 393_216));
-        assert_eq!(at(Codec::Opq { bytes: 32 }), (32, 393_216 + 589_824));
-        assert_eq!(at(Codec::Pq4fs { bytes: 32 }), (32, 24_576));
+        assert_eq!(at(Codec::pq(32)), (32, 393_216));
+        assert_eq!(at(Codec::opq(32)), (32, 393_216 + 589_824));
+        assert_eq!(at(Codec::pq4fs(32)), (32, 24_576));
         assert_eq!(at(Codec::Rabitq), (56, 589_824 + 1536));
         assert_eq!(at(Codec::Int2), (96, 10_752));
         assert_eq!(at(Codec::Hnsw(HNSW)), (1536 + 256 + 12, 0));
@@ -399,7 +416,7 @@ mod tests {
         }
         assert_eq!(unfit(Centre::Mean, Rotation::Orthonormal), None);
         assert_eq!(
-            Codec::Pq4fs { bytes: 8 }.unfit(24).unwrap(),
+            Codec::pq4fs(8).unfit(24).unwrap(),
             "pq4fs needs a dimension that its half bytes divide: 24 is not a multiple of 16"
         );
         let hnsw = |hnsw| Codec::Hnsw(hnsw).unfit(24).unwrap();
@@ -417,7 +434,7 @@ mod tests {
             "ivfpq needs a dimension that its bytes divide: 32 is not a multiple of 5"
         );
         assert_eq!((ivfpq(IVFPQ), Codec::Ivfpq(IVFPQ).least_documents(32)), (None, 1024));
-        let opq = Codec::Opq { bytes: 8 };
+        let opq = Codec::opq(8);
         assert_eq!([32, 384].map(|dim| opq.least_documents(dim)), [256, 384]);
     }
 }

@@ -30,8 +30,8 @@ fn a_key_covers_every_parameter() {
     let codecs = [
         Codec::Float32,
         Codec::Int8,
-        Codec::Pq { bytes: 8 },
-        Codec::Pq { bytes: 64 },
+        Codec::pq(8),
+        Codec::pq(64),
         Codec::Binary { bits: 64, seed: 0 },
         Codec::Binary { bits: 64, seed: 1 },
         Codec::Binary { bits: 8, seed: 0 },

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::approximate::{HnswAxis, IvfpqAxis};
-use crate::codec::{Centre, Codec, Rotation, Scoring, Sign};
+use crate::codec::{Centre, Codec, Pq, Rotation, Scoring, Sign};
 
 /// One value or a list of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -124,6 +124,10 @@ pub struct BinaryAxis {
 pub struct PqAxis {
     /// Bytes of a code.
     pub bytes: OneOrMany<PqBytes>,
+    /// Starts of k-means: a number n means 0 … n−1, a list means itself. Default: one, from the documents in the order of the
+    /// corpus and Faiss's fixed seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
 }
 
 /// A number of bits: a multiple of 8 from 8 to 4096.
@@ -200,9 +204,9 @@ impl CodecAxis {
             Self::Int2 => vec![Codec::Int2],
             Self::Hnsw(axis) => axis.expand(),
             Self::Ivfpq(axis) => axis.expand(),
-            Self::Pq(axis) => axis.bytes.iter().map(|bytes| Codec::Pq { bytes: bytes.0 }).collect(),
-            Self::Opq(axis) => axis.bytes.iter().map(|bytes| Codec::Opq { bytes: bytes.0 }).collect(),
-            Self::Pq4fs(axis) => axis.bytes.iter().map(|bytes| Codec::Pq4fs { bytes: bytes.0 }).collect(),
+            Self::Pq(axis) => axis.expand(Codec::Pq),
+            Self::Opq(axis) => axis.expand(Codec::Opq),
+            Self::Pq4fs(axis) => axis.expand(Codec::Pq4fs),
             Self::Binary(axis) => axis.expand(),
         }
     }
@@ -215,7 +219,9 @@ impl CodecAxis {
             Self::Float32 | Self::Int8 | Self::Int4 | Self::Int2 | Self::Rabitq => 1,
             Self::Hnsw(axis) => axis.count(),
             Self::Ivfpq(axis) => axis.count(),
-            Self::Pq(axis) | Self::Opq(axis) | Self::Pq4fs(axis) => axis.bytes.0.len(),
+            Self::Pq(axis) | Self::Opq(axis) | Self::Pq4fs(axis) => {
+                axis.bytes.0.len().saturating_mul(axis.seeds.as_ref().map_or(1, |seeds| seeds.0.len()))
+            }
             Self::Binary(axis) => {
                 let seeds = |rotation: &Rotation| if rotation.is_drawn() { axis.seeds.0.len() } else { 1 };
                 let forms = axis.bits.0.len() * axis.centre.0.len() * axis.scoring.0.len();
@@ -223,6 +229,18 @@ impl CodecAxis {
             }
         };
         count as u64
+    }
+}
+
+impl PqAxis {
+    fn expand(&self, of: fn(Pq) -> Codec) -> Vec<Codec> {
+        let seeds: Vec<Option<u32>> = match &self.seeds {
+            Some(Seeds(seeds)) => seeds.iter().copied().map(Some).collect(),
+            None => vec![None],
+        };
+        let starts =
+            |bytes: &PqBytes| seeds.iter().map(|seed| of(Pq { bytes: bytes.0, seed: *seed })).collect::<Vec<_>>();
+        self.bytes.iter().flat_map(starts).collect()
     }
 }
 

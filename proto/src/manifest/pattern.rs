@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::approximate::{HnswPattern, IvfpqPattern, has};
 use super::axis::{Bits, OneOrMany, PqBytes, Seeds};
-use crate::codec::{Centre, Codec, Rotation, Scoring, Sign};
+use crate::codec::{Centre, Codec, Pq, Rotation, Scoring, Sign};
 
 /// Codecs by family and parameters; a parameter left out matches any value. Written as a name (`float32`, `binary`,
 /// `binary/256`, `pq/32`) or with parameters: `{ binary: { bits: [64, 128], seeds: [0] } }`. A pattern with seeds matches
@@ -47,6 +47,9 @@ pub struct PqPattern {
     /// Bytes of a code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<OneOrMany<PqBytes>>,
+    /// Starts of k-means: a number n means 0 … n−1, a list means itself. What has no seed matches none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
 }
 
 /// Parameters of `binary`, for matching.
@@ -83,15 +86,20 @@ enum Parameters {
 }
 
 impl PqPattern {
-    fn matches(&self, bytes: u32) -> bool {
-        has(self.bytes.as_ref(), &PqBytes(bytes))
+    fn matches(&self, pq: Pq) -> bool {
+        has(self.bytes.as_ref(), &PqBytes(pq.bytes)) && has_seed(self.seeds.as_ref(), pq.seed)
     }
+}
+
+/// Whether `seed` is one of `wanted`; where nothing is wanted any is, and none.
+fn has_seed(wanted: Option<&Seeds>, seed: Option<u32>) -> bool {
+    wanted.is_none_or(|wanted| seed.is_some_and(|seed| wanted.0.contains(&seed)))
 }
 
 impl BinaryPattern {
     fn matches(&self, sign: &Sign) -> bool {
         has(self.bits.as_ref(), &Bits(sign.bits))
-            && self.seeds.as_ref().is_none_or(|seeds| sign.seed.is_some_and(|seed| seeds.0.contains(&seed)))
+            && has_seed(self.seeds.as_ref(), sign.seed)
             && has(self.centre.as_ref(), &sign.centre)
             && has(self.rotation.as_ref(), &sign.rotation)
             && has(self.scoring.as_ref(), &sign.scoring)
@@ -107,9 +115,9 @@ impl CodecPattern {
             | (Self::Int4, Codec::Int4)
             | (Self::Int2, Codec::Int2)
             | (Self::Rabitq, Codec::Rabitq) => true,
-            (Self::Pq(pattern), Codec::Pq { bytes })
-            | (Self::Opq(pattern), Codec::Opq { bytes })
-            | (Self::Pq4fs(pattern), Codec::Pq4fs { bytes }) => pattern.matches(bytes),
+            (Self::Pq(pattern), Codec::Pq(pq))
+            | (Self::Opq(pattern), Codec::Opq(pq))
+            | (Self::Pq4fs(pattern), Codec::Pq4fs(pq)) => pattern.matches(pq),
             (Self::Hnsw(pattern), Codec::Hnsw(hnsw)) => pattern.matches(hnsw),
             (Self::Ivfpq(pattern), Codec::Ivfpq(ivfpq)) => pattern.matches(ivfpq),
             (Self::Binary(pattern), codec) => codec.as_sign().is_some_and(|sign| pattern.matches(&sign)),
@@ -131,7 +139,8 @@ impl FromStr for CodecPattern {
     type Err = NotAPattern;
     fn from_str(text: &str) -> Result<Self, NotAPattern> {
         let wrong = || NotAPattern(text.to_owned());
-        let of_bytes = |bytes: Option<u32>| PqPattern { bytes: bytes.map(|n| OneOrMany(vec![PqBytes(n)])) };
+        let of_bytes =
+            |bytes: Option<u32>| PqPattern { bytes: bytes.map(|n| OneOrMany(vec![PqBytes(n)])), seeds: None };
         let (family, number) = match text.split_once('/') {
             Some((family, number)) => {
                 let fits = |n: &u32| (1..1_000_000_000).contains(n) && n.to_string() == number;

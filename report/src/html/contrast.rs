@@ -62,7 +62,7 @@ pub(super) fn view(plan: &Plan, answers: &Answers) -> Option<ContrastsView> {
     for cell in plan.searches().map(|planned| &planned.cell).filter(|cell| cell.dims().is_none()) {
         let Ok(codec) = cell.codec() else { continue };
         binary |= codec.as_sign().is_some();
-        pq |= matches!(codec, Codec::Pq { .. } | Codec::Opq { .. });
+        pq |= matches!(codec, Codec::Pq(_) | Codec::Opq(_));
         if !places.contains(&(cell.model(), cell.dataset())) {
             places.push((cell.model(), cell.dataset()));
         }

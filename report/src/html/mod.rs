@@ -6,6 +6,7 @@
 
 mod codes;
 mod contrast;
+mod draws;
 mod failures;
 mod geometry;
 pub(crate) mod page;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::codes::{self, HammingView};
 use super::contrast::{self, ContrastsView};
+use super::draws;
 use super::failures::{self, FailuresView, GridView};
 use super::geometry::{self, GeometryView};
 use super::relation::{self, RelationsView};
@@ -54,6 +55,7 @@ pub(crate) struct Page {
     panels: Vec<PanelView>,
     rows_left_out: usize,
     rescoring: Vec<RescoringView>,
+    draws: Option<GridView>,
     slopes: Option<SlopesView>,
     truncated: Vec<TruncatedView>,
     contrasts: Option<ContrastsView>,
@@ -184,6 +186,7 @@ impl Page {
             panels: panels.iter().map(of_panel).collect(),
             rows_left_out,
             rescoring,
+            draws: draws::view(plan, answers),
             slopes: slopes::view(&table, answers),
             truncated,
             contrasts: contrast::view(plan, answers),

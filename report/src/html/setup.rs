@@ -196,26 +196,26 @@ fn definition(codec: Codec) -> Vec<String> {
             "inner product with the decoded vector, in the nprobe nearest lists",
             "centroids of lists and parts: the corpus, once, from Faiss's fixed seed",
         ],
-        Codec::Pq { .. } => [
+        Codec::Pq(_) => [
             "pq",
             "one of 256 centroids a sub-space, a byte each (Faiss PQ)",
             "float32",
             decoded,
-            "centroids: the corpus, once, from Faiss's fixed seed; the spread over starts is not measured",
+            "centroids: the corpus; each seed is another start, without one it is Faiss's fixed one",
         ],
-        Codec::Opq { .. } => [
+        Codec::Opq(_) => [
             "opq",
             "pq after a rotation (Faiss OPQ)",
             "float32",
             decoded,
-            "rotation and centroids: the corpus, once, from Faiss's fixed seed; the spread over starts is not measured",
+            "rotation and centroids: the corpus; each seed is another start of the centroids, without one it is Faiss's fixed one",
         ],
-        Codec::Pq4fs { .. } => [
+        Codec::Pq4fs(_) => [
             "pq4fs",
             "one of 16 centroids a sub-space, half a byte each (Faiss PQ fast scan)",
             "float32",
             "inner product with the decoded vector, the part of each sub-space rounded to 8 bits",
-            "centroids: the corpus, once, from Faiss's fixed seed",
+            "centroids: the corpus; each seed is another start, without one it is Faiss's fixed one",
         ],
         Codec::Rabitq => [
             "rabitq",

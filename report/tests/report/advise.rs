@@ -57,8 +57,8 @@ fn sweep() -> Vec<Measured> {
         steady(Codec::Int8, 0.875),
         steady(binary(256, 0), 0.625),
         steady(binary(256, 1), 0.75),
-        steady(Codec::Pq { bytes: 32 }, 0.75),
-        wavering(Codec::Pq { bytes: 8 }, 20),
+        steady(Codec::pq(32), 0.75),
+        wavering(Codec::pq(8), 20),
     ]
 }
 
@@ -68,7 +68,7 @@ fn memory_is_codes_and_what_is_shared() {
     let table = [
         (Codec::Float32, 1000, 1_536_000),
         (Codec::Int8, 1000, 384_000 + 3072),
-        (Codec::Pq { bytes: 32 }, 10_000_000, 320_000_000 + 393_216),
+        (Codec::pq(32), 10_000_000, 320_000_000 + 393_216),
         (binary(256, 0), 10_000_000, 320_000_000 + 786_432),
         (Codec::Rabitq, 1, 56 + 589_824 + 1536),
         (Codec::Float32, u64::MAX, u64::MAX),
@@ -99,9 +99,9 @@ fn what_fits_comes_cheapest_first_and_seeds_are_one() {
 
 #[test]
 fn of_the_same_memory_the_best_comes_first() {
-    let mut other = steady(Codec::Pq { bytes: 32 }, 0.8);
-    other.cell = Cell::retrieval("n", "d", Codec::Pq { bytes: 32 });
-    let advice = answer(&[steady(Codec::Pq { bytes: 32 }, 0.7), other], ask(1000, 1_000_000, 0.5));
+    let mut other = steady(Codec::pq(32), 0.8);
+    other.cell = Cell::retrieval("n", "d", Codec::pq(32));
+    let advice = answer(&[steady(Codec::pq(32), 0.7), other], ask(1000, 1_000_000, 0.5));
     assert_eq!(advice.fits().map(|fit| fit.model.as_str()).collect::<Vec<_>>(), ["n", "m"]);
 }
 

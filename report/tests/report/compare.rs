@@ -106,6 +106,19 @@ fn a_difference_is_decided_where_it_is_large_enough() {
 }
 
 #[test]
+fn what_is_right_or_wrong_has_an_exact_test() {
+    let exact = |a: &[f64], b: &[f64]| {
+        let sides = (("float32", vec![cell("m", Codec::Float32, a)]), ("int8", vec![cell("m", Codec::Int8, b)]));
+        compare(&paired(sides.0, sides.1).unwrap(), &[NDCG], Settings::default())[0].mcnemar
+    };
+    // Five queries that the first alone has right: 2 / 2⁵.
+    let p = exact(&[1.0, 1.0, 1.0, 1.0, 1.0, 0.0], &[0.0; 6]).unwrap();
+    assert!((p - 0.0625).abs() < 1e-12, "{p}");
+    assert_eq!(exact(&[1.0, 0.0], &[1.0, 0.0]), Some(1.0));
+    assert_eq!(exact(&[1.0, 0.0], &[0.5, 0.0]), None, "a half is neither");
+}
+
+#[test]
 fn models_are_paired_where_they_are_named() {
     let a = vec![cell("m", Codec::Int8, &[1.0, 0.0])];
     let b = vec![cell("n", Codec::Int8, &[0.5, 0.0])];

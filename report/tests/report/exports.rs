@@ -13,7 +13,7 @@ fn small() -> Table {
     let mut sweep = synthetic::empty(&["m", odd], &["d"], &["nDCG@10", "Overlap@10"]);
     sweep.done(("m", "d", Codec::Float32), &[0.1 + 0.2, 1.0], 0.0);
     sweep.done(("m", "d", Codec::Binary { bits: 64, seed: 2 }), &[1.0 / 3.0, 1e-7], 0.0);
-    sweep.done((odd, "d", Codec::Pq { bytes: 8 }), &[0.5, 0.25], 0.0625);
+    sweep.done((odd, "d", Codec::pq(8)), &[0.5, 0.25], 0.0625);
     sweep.add(Cell::retrieval("m", "d", Codec::Int8), Codec::Int8);
     sweep.plan.lock.datasets.get_mut("d").unwrap().counts.documents = 4096;
     Table::of(&sweep.plan, &sweep.outcomes).unwrap()

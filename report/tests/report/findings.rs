@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bitsweep_measures::statistics::{Sampling, bootstrap, differences, holm, randomisation};
 use bitsweep_proto::cell::Cell;
+use bitsweep_proto::codec::Pq;
+use bitsweep_proto::lock::LockedSample;
 use bitsweep_proto::manifest::Expect;
 use bitsweep_proto::{Codec, Measure};
 use bitsweep_report::compare::PerQuery;
@@ -29,9 +31,9 @@ fn small() -> Sweep {
         sweep.done(("m", "d", binary(64, seed)), &[0.2 + shift, 0.4], 0.03);
         sweep.done(("m", "d", binary(256, seed)), &[0.7 + shift, 0.85], 0.01);
     }
-    sweep.done(("m", "d", Codec::Pq { bytes: 8 }), &[0.4, 0.6], 0.001);
-    sweep.done(("m", "d", Codec::Pq { bytes: 32 }), &[0.69, 0.84], 0.001);
-    sweep.done(("m", "d", Codec::Opq { bytes: 32 }), &[0.75, 0.86], 0.001);
+    sweep.done(("m", "d", Codec::pq(8)), &[0.4, 0.6], 0.001);
+    sweep.done(("m", "d", Codec::pq(32)), &[0.69, 0.84], 0.001);
+    sweep.done(("m", "d", Codec::opq(32)), &[0.75, 0.86], 0.001);
     sweep
 }
 
@@ -183,6 +185,29 @@ fn markdown_holds_hostile_names_as_text() {
     assert!(text.contains("# a\\|b \\# c &lt;script&gt; \\[x\\](y) \\`z\\`"));
 }
 
+/// Two datasets that differ in the seed of their subsample are draws of one; another size is not.
+#[test]
+fn draws_of_a_subsample_are_set_together() {
+    let mut sweep = synthetic::empty(&["m"], &["a", "b", "c"], &["Recall@10"]);
+    for (name, documents, seed) in [("a", 1000, 1), ("b", 1000, 2), ("c", 500, 3)] {
+        let (of, judged, pooled, drawn) = (5000, 100, 200, documents - 300);
+        let sample = LockedSample { documents, pool: vec![], depth: 100, seed, of, judged, pooled, drawn };
+        sweep.plan.lock.datasets.get_mut(name).unwrap().sample = Some(sample);
+    }
+    sweep.done(("m", "a", Codec::Int8), &[0.5], 0.0);
+    let page = |sweep: &Sweep| rendered(sweep, (&sweep.answers(), &Texts::new()), markdown::render);
+    assert!(!page(&sweep).contains("Draws of a subsample"), "one draw tells nothing");
+    sweep.done(("m", "b", Codec::Int8), &[0.6], 0.0);
+    sweep.done(("m", "c", Codec::Int8), &[0.9], 0.0);
+    let page = page(&sweep);
+    let row = page.lines().find(|line| line.starts_with("| m | a, b | int8 | 0.5500 | 0.5000 to 0.6000 | "));
+    let cells: Vec<f64> =
+        row.unwrap().split(" | ").skip(5).filter_map(|cell| cell.trim_end_matches(" |").parse().ok()).collect();
+    let [between_draws, between_queries, ..] = cells[..] else { panic!("{row:?}") };
+    // A tenth between two means, and queries that are right or wrong.
+    assert!(between_draws > 0.05 && between_draws < 0.0708 && between_queries > 0.4, "{row:?}");
+}
+
 /// The line of the checklist that starts so.
 fn check(sweep: &Sweep, what: &str) -> String {
     let text = rendered(sweep, (&Answers::default(), &Texts::new()), markdown::render);
@@ -201,9 +226,10 @@ fn the_checklist_is_read_off_the_plan() {
         ("several models", "no | models: 1"),
         ("float32 as the baseline", "no | not for m on d"),
         ("float32 gives what is published", "no | the manifest expects nothing"),
-        ("at least 10 projection seeds", "yes | at least 10 for every"),
+        ("at least 10 projection seeds", "yes | at least 10 of each"),
         ("pq of the same bytes", "no | lacking: pq/8 (m on d)"),
         ("opq beside", "no | there is nothing to set it beside"),
+        ("at least 10 starts", "no | this sweep has no such codec"),
         ("int8", "no | not run"),
         ("centred", "no | not run"),
         ("nothing is learnt from queries", "yes | 10 of 10"),
@@ -230,6 +256,14 @@ fn the_checklist_is_read_off_the_plan() {
     ] {
         assert!(check(&sweep, what).contains(answer), "{}", check(&sweep, what));
     }
+    for seed in 0..10 {
+        sweep.done(("m", "d", Codec::Pq(Pq { bytes: 8, seed: Some(seed) })), &[0.3], 0.0);
+    }
+    assert!(check(&sweep, "at least 10 starts").contains("yes | at least 10 of each"));
+    sweep.done(("n", "d", Codec::opq(8)), &[0.3], 0.0);
+    sweep.done(("n", "d", Codec::Rabitq), &[0.3], 0.0);
+    let starts = check(&sweep, "at least 10 starts");
+    assert!(starts.contains("partly | fewer: opq/8 (1); rabitq: always from Faiss's fixed seed"), "{starts}");
     sweep.plan.expect.push(expect("n"));
     assert!(check(&sweep, "float32 gives what is published").contains("yes | 2 of 2 expectations kept"));
     sweep.plan.expect[1].value = 0.7;
@@ -241,7 +275,7 @@ fn the_checklist_is_read_off_the_plan() {
     // A compressing job that sees queries is found out.
     let at = sweep.plan.jobs.iter().position(|job| matches!(job.spec, bitsweep_proto::Spec::Compress(_))).unwrap();
     sweep.plan.jobs[at].inputs = sweep.plan.jobs[at + 1].inputs.clone();
-    assert!(check(&sweep, "nothing is learnt from queries").contains("partly | 13 of 14"));
+    assert!(check(&sweep, "nothing is learnt from queries").contains("partly | 25 of 26"));
     sweep.plan.lock.datasets.get_mut("d").unwrap().ignore_identical_ids = true;
     assert!(check(&sweep, "nothing is learnt from queries").contains("in d a query may itself be a document"));
 }

@@ -124,13 +124,13 @@ fn many_codecs_are_shared_out_by_size() {
     let mut sweep = synthetic::empty(&["m"], &["d"], &["Recall@10", "nDCG@10"]);
     let mut codecs = vec![Codec::Int8];
     for bytes in [8, 16, 32, 64] {
-        codecs.extend([Codec::Pq { bytes }, Codec::Opq { bytes }, Codec::Pq4fs { bytes }]);
+        codecs.extend([Codec::pq(bytes), Codec::opq(bytes), Codec::pq4fs(bytes)]);
     }
     for codec in &codecs {
         sweep.done(("m", "d", *codec), &[0.4, 0.4], 0.0);
         add_stages(&mut sweep, (*codec, 0.4), Exact::Float32);
     }
-    add_stages(&mut sweep, (Codec::Pq { bytes: 8 }, 0.4), Exact::Int8);
+    add_stages(&mut sweep, (Codec::pq(8), 0.4), Exact::Int8);
     let (table, answers) = (table(&sweep), sweep.answers());
     let figures = Rescoring::all(&table, &answers);
     let parts: Vec<(usize, Option<[u64; 2]>)> = figures.iter().map(|one| (one.curves.len(), one.part)).collect();
@@ -154,13 +154,13 @@ fn a_doubling_is_worth_what_the_line_says() {
         for (seed, slope) in [(0, 0.1), (1, 0.12)] {
             sweep.done(("m", "d", Codec::Binary { bits, seed }), &[0.2 + slope * doublings, 0.5], 0.0);
         }
-        sweep.done(("m", "d", Codec::Pq { bytes: bits / 8 }), &[0.3 + 0.05 * doublings, 0.5], 0.0);
+        sweep.done(("m", "d", Codec::pq(bits / 8)), &[0.3 + 0.05 * doublings, 0.5], 0.0);
     }
     // Two sizes are no family, a third seed without all sizes is left out, and second stages are no sizes.
-    sweep.done(("m", "d", Codec::Opq { bytes: 8 }), &[0.3, 0.5], 0.0);
-    sweep.done(("m", "d", Codec::Opq { bytes: 16 }), &[0.4, 0.5], 0.0);
+    sweep.done(("m", "d", Codec::opq(8)), &[0.3, 0.5], 0.0);
+    sweep.done(("m", "d", Codec::opq(16)), &[0.4, 0.5], 0.0);
     sweep.done(("m", "d", Codec::Binary { bits: 64, seed: 2 }), &[0.7, 0.5], 0.0);
-    add_stages(&mut sweep, (Codec::Opq { bytes: 32 }, 0.4), Exact::Float32);
+    add_stages(&mut sweep, (Codec::opq(32), 0.4), Exact::Float32);
     let found = slopes(&table(&sweep));
     let of_recall: Vec<&Slope> = found.iter().filter(|slope| slope.measure == RECALL).collect();
     let names: Vec<(&str, &str)> = of_recall.iter().map(|slope| (slope.family.as_str(), slope.unit)).collect();

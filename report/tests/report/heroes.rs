@@ -71,7 +71,7 @@ fn the_manifest_says_which_measure_comes_first() {
 #[test]
 fn one_codec_and_values_of_zero_are_hero_figures() {
     let mut sweep = synthetic::empty(&["m"], &["d"], &["Recall@10"]);
-    sweep.done(("m", "d", Codec::Pq { bytes: 8 }), &[0.0], 0.0);
+    sweep.done(("m", "d", Codec::pq(8)), &[0.0], 0.0);
     let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
     let figures = plot::Figure::all(&table, &sweep.answers());
     let svg = plot::svg(&figures[0]).unwrap();

@@ -45,7 +45,7 @@ fn sweep() -> Sweep {
             let value = 0.6 + 0.02 * f64::from(seed);
             sweep.done(("m", dataset, Codec::Binary { bits: 64, seed }), &[value], 0.03);
         }
-        sweep.done(("m", dataset, Codec::Pq { bytes: 8 }), &[0.7], 0.001);
+        sweep.done(("m", dataset, Codec::pq(8)), &[0.7], 0.001);
     }
     sweep.plan.measures = all;
     sweep

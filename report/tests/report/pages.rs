@@ -74,7 +74,7 @@ fn a_picture_has_300_pixels_an_inch() {
 fn one_point_and_no_point_are_plots() {
     let mut sweep = synthetic::empty(&["m"], &["d"], &["MRR"]);
     assert!(page(&sweep).contains("No cell has results yet."));
-    sweep.done(("m", "d", Codec::Pq { bytes: 8 }), &[0.0], 0.0);
+    sweep.done(("m", "d", Codec::pq(8)), &[0.0], 0.0);
     let table = Table::of(&sweep.plan, &sweep.outcomes).unwrap();
     let svg = plot::svg(&plot::Figure::all(&table, &Answers::default())[0]).unwrap();
     assert!(!svg.contains("NaN") && !svg.contains("float32<"));
@@ -84,7 +84,7 @@ fn one_point_and_no_point_are_plots() {
 #[test]
 fn the_page_says_what_was_run_and_found() {
     let mut sweep = synthetic::scifact();
-    let broken = Codec::Pq { bytes: 24 };
+    let broken = Codec::pq(24);
     let at = sweep.add(Cell::retrieval("e5-base-v2", "nq", broken), broken);
     let message = "12 points cannot train 256 centroids; use fewer bytes";
     sweep.failed.insert(sweep.plan.jobs[at as usize].key, message.to_owned());

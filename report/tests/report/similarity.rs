@@ -62,11 +62,11 @@ fn sweep() -> (Sweep, PairsByJob) {
     let mut pairs = PairsByJob::new();
     let codecs = [
         (Codec::Float32, scores(1.0, 0)),
-        (Codec::Pq { bytes: 8 }, scores(30.0, 3)),
+        (Codec::pq(8), scores(30.0, 3)),
         (binary(0), scores(1.5, 1)),
         (binary(1), scores(1.6, 2)),
-        (Codec::Opq { bytes: 8 }, scores(25.0, 4)),
-        (Codec::Pq { bytes: 16 }, scores(3.0, 5)),
+        (Codec::opq(8), scores(25.0, 4)),
+        (Codec::pq(16), scores(3.0, 5)),
     ];
     for (codec, scores) in codecs {
         add(&mut sweep, &mut pairs, (codec, scores));

@@ -205,7 +205,7 @@ pub(crate) fn scifact() -> Sweep {
                 }
             }
             for (bytes, value) in [(8, 0.370), (16, 0.486), (32, 0.579), (64, 0.628)] {
-                sweep.done((model, dataset, Codec::Pq { bytes }), &of(value), 0.001);
+                sweep.done((model, dataset, Codec::pq(bytes)), &of(value), 0.001);
             }
         }
     }

@@ -23,7 +23,7 @@ fn cell(codec: Codec, dims: u32) -> Cell {
 /// A model of 384 dimensions, whole and truncated to 128 and to 64: float32, int8, two seeds of binary codes, pq of their bytes.
 fn sweep() -> Sweep {
     let mut sweep = synthetic::empty(&["m"], &["d"], &["nDCG@10", "Recall@10"]);
-    let codecs = [Codec::Float32, Codec::Int8, binary(0), binary(1), Codec::Pq { bytes: 8 }];
+    let codecs = [Codec::Float32, Codec::Int8, binary(0), binary(1), Codec::pq(8)];
     let values = [0.8, 0.79, 0.3, 0.32, 0.4];
     for (codec, value) in codecs.into_iter().zip(values) {
         sweep.done(("m", "d", codec), &[value, value], 0.0);
