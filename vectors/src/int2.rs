@@ -127,6 +127,16 @@ impl Quarters {
         }
     }
 
+    /// The length of each code read back: squares of its levels added up in order of the dimensions.
+    pub(crate) fn lengths(&self, codes: &Codes) -> Vec<f64> {
+        let level = |code: &[u8], d: usize| {
+            f64::from(self.levels[LEVELS * d + usize::from(code[d / PER_BYTE] >> (2 * (d % PER_BYTE)) & 3)])
+        };
+        let dims = self.levels.len() / LEVELS;
+        let length = |code: &[u8]| (0..dims).map(|d| level(code, d)).fold(0.0, |sum, x| sum + x * x).sqrt();
+        codes.data.chunks_exact(codes.bytes).map(length).collect()
+    }
+
     /// What each value of each byte adds to the score of `query`.
     fn fill(&self, query: &[f32], sums: &mut [f64]) {
         let levels = self.levels.chunks(LEVELS * PER_BYTE);

@@ -1,14 +1,27 @@
-//! How alike the two vectors of a pair are by a codec: the scores that retrieval would give them.
+//! How alike the two vectors of a pair are by a codec: the cosine of what the codec keeps of them.
 //!
 //! A codec need not be symmetric: most score a query as it is against a stored code. So each vector of a pair is stored once and
-//! asks once, and the score of the pair is the mean of both: `½ (score(a asks, b stored) + score(b asks, a stored))`, in float64.
-//! Each of the two is exactly what [`Index::search`](crate::Index::search) gives: the inner product for float32 (the cosine of
-//! vectors of length 1), minus the Hamming distance for symmetric binary codes, and so on.
+//! asks once, and the score of the pair is the mean of both: `½ (cosine(a asks, b stored) + cosine(b asks, a stored))`, in float64.
+//! Each of the two is what [`Index::search`](crate::Index::search) gives, divided by the lengths of what is multiplied there:
+//!
+//! | codec | length of the query | length of what is stored |
+//! |---|---|---|
+//! | float32, those that are decoded | its own | that of the decoded vector |
+//! | rabitq, which estimates the inner product with the vector itself | its own | that of the vector |
+//! | asymmetric binary codes | that of its projections | √bits |
+//! | symmetric binary codes: minus the Hamming distance, which knows no lengths | 1 | 1 |
+//!
+//! A ranking for one query does not ask how long the query is; pairs have each their own. And a decoded vector is shorter than the
+//! vector was, the more so the less its code says of it: at 8 bytes by a third, and not alike for all. Without division pairs
+//! would be ordered by that too, and codecs that know no lengths would look better than they are.
 //!
 //! The codec is fitted before, on vectors of others. What is stored beside a vector has no part in its score, so pairs are
 //! handled in blocks: memory and time grow with the number of pairs, not with its square.
 
+use bitsweep_proto::Codec;
+
 use crate::error::VectorError;
+use crate::faiss_index::FaissIndex;
 use crate::index::{Index, Stored};
 use crate::matrix::Matrix;
 use crate::trained::Trained;
@@ -42,9 +55,8 @@ pub fn pair_scores(
         let (there, emptied) = one_way(trained, (&a, &b), stop).map_err(|error| moved(error, first))?;
         let (back, emptied) = one_way(emptied, (&b, &a), stop).map_err(|error| moved(error, first))?;
         trained = emptied;
-        let both = there.into_iter().zip(back);
         // `+ 0.0` makes -0.0 into 0.0.
-        scores.extend(both.map(|(there, back)| 0.5 * (f64::from(there) + f64::from(back)) + 0.0));
+        scores.extend(there.into_iter().zip(back).map(|(there, back)| 0.5 * (there + back) + 0.0));
     }
     Ok(scores)
 }
@@ -67,12 +79,12 @@ fn moved(error: VectorError, first: usize) -> VectorError {
     }
 }
 
-/// Stores `documents` and has each query score the document of its row.
+/// Stores `documents` and has each query score the document of its row. A cosine with a vector of length 0 is 0.
 fn one_way(
     trained: Trained,
     (queries, documents): (&Matrix, &Matrix),
     stop: &dyn Fn() -> bool,
-) -> Result<(Vec<f32>, Trained), VectorError> {
+) -> Result<(Vec<f64>, Trained), VectorError> {
     let codec = trained.codec();
     let index = trained.store(documents, stop)?;
     queries.check_finite()?;
@@ -80,7 +92,40 @@ fn one_way(
     let each = found.into_iter().enumerate();
     let scores: Result<Vec<f32>, VectorError> =
         each.map(|(row, score)| score.ok_or(VectorError::LeftOut { codec, row })).collect();
-    Ok((scores?, index.emptied()?))
+    let mut scores: Vec<f64> = scores?.into_iter().map(f64::from).collect();
+    if let Some([asked, stored]) = lengths(&index, (queries, documents), stop)? {
+        for (score, length) in scores.iter_mut().zip(asked.iter().zip(&stored).map(|(asked, stored)| asked * stored)) {
+            *score = if length == 0.0 { 0.0 } else { *score / length };
+        }
+    }
+    Ok((scores, index.emptied()?))
+}
+
+/// The lengths of what is multiplied, of queries and of what is stored; `None` where nothing is.
+fn lengths(
+    index: &Index,
+    (queries, documents): (&Matrix, &Matrix),
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<[Vec<f64>; 2]>, VectorError> {
+    let of_rows = |rows: &Matrix| (0..rows.rows).map(|row| length(rows.row(row))).collect::<Vec<f64>>();
+    let of_decoded = |index: &FaissIndex| {
+        let decoded = (0..documents.rows as u32).map(|row| Ok(length(&index.vector(row)?)));
+        decoded.collect::<Result<Vec<f64>, VectorError>>()
+    };
+    Ok(match &index.stored {
+        Stored::Binary(signs, codes) => {
+            let of_codes = || vec![((8 * codes.bytes) as f64).sqrt(); codes.rows];
+            signs.lengths(queries, stop)?.map(|asked| [asked, of_codes()])
+        }
+        Stored::Int2(quarters, codes) => Some([of_rows(queries), quarters.lengths(codes)]),
+        Stored::Faiss(_) if index.codec == Codec::Rabitq => Some([of_rows(queries), of_rows(documents)]),
+        Stored::Faiss(faiss) => Some([of_rows(queries), of_decoded(faiss)?]),
+    })
+}
+
+/// The length of a vector: squares added up in order, in float64.
+fn length(vector: &[f32]) -> f64 {
+    vector.iter().fold(0.0, |sum, x| sum + f64::from(*x) * f64::from(*x)).sqrt()
 }
 
 fn own_scores(index: &Index, queries: &Matrix, stop: &dyn Fn() -> bool) -> Result<Vec<Option<f32>>, VectorError> {

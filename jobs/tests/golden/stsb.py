@@ -4,7 +4,7 @@ all-MiniLM-L6-v2.
     pip install faiss-cpu numpy scipy safetensors && python jobs/tests/golden/stsb.py ../shared/data
 
 Codecs are fitted on the sentences of the dev split (first all `a`, then all `b`, repeated ones too). A pair's score is the mean of
-both directions: one vector as query, the other stored. What this printed stands in jobs/tests/it/stsb.rs.
+both directions: one vector as query, the other stored; each is the cosine of what the codec compares. What this printed stands in jobs/tests/it/stsb.rs.
 """
 
 import pathlib
@@ -35,11 +35,24 @@ def unit(x):
 
 
 def by_faiss(description):
-    """Both directions by the decoded vectors: score(q, d) = q · decode(encode(d))."""
+    """Both directions by the decoded vectors: score(q, d) = cosine of q and decode(encode(d))."""
     index = faiss.index_factory(a.shape[1], description, faiss.METRIC_INNER_PRODUCT)
     index.train(fit)
     decoded = lambda x: index.sa_decode(index.sa_encode(np.ascontiguousarray(x))).astype(np.float64)
-    return 0.5 * ((a * decoded(b)).sum(1) + (b * decoded(a)).sum(1))
+    return 0.5 * (cosine(a, decoded(b)) + cosine(b, decoded(a)))
+
+
+def int2():
+    """The specification of vectors/src/int2.rs in numpy."""
+    cuts = np.quantile(fit.astype(np.float64), [0.25, 0.5, 0.75], axis=0).astype(np.float32)
+    code = lambda x: (x[None] >= cuts[:, None]).sum(axis=0)
+    levels = np.stack([[fit[code(fit)[:, d] == c, d].astype(np.float64).mean() for d in range(dim)] for c in range(4)])
+    decoded = lambda x: np.take_along_axis(levels.astype(np.float32), code(x), axis=0).astype(np.float64)
+    return 0.5 * (cosine(a, decoded(b)) + cosine(b, decoded(a)))
+
+
+def cosine(x, y):
+    return (unit(x) * unit(y)).sum(1)
 
 
 def signs(weights, thresholds):
@@ -47,14 +60,15 @@ def signs(weights, thresholds):
     above = lambda x: unit(x) @ weights.T - thresholds
     code = lambda x: np.where(above(x) >= 0, 1.0, -1.0)
     symmetric = -(code(a) != code(b)).sum(1).astype(np.float64)
-    asymmetric = 0.5 * ((above(a) * code(b)).sum(1) + (above(b) * code(a)).sum(1))
+    asymmetric = 0.5 * (cosine(above(a), code(b)) + cosine(above(b), code(a)))
     return symmetric, asymmetric
 
 
-show("float32", (a.astype(np.float64) * b).sum(1))
+dim = a.shape[1]
+show("float32", cosine(a, b))
+show("int2", int2())
 for name, description in [("int8", "SQ8"), ("int4", "SQ4"), ("pq/8", "PQ8np"), ("pq/32", "PQ32np")]:
     show(name, by_faiss(description))
-dim = a.shape[1]
 eye, mean = np.eye(dim), unit(fit).mean(0)
 for bits in [64, 256]:
     stream = keystream(key(0, dim))

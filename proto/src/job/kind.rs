@@ -80,7 +80,8 @@ impl Kind {
             Self::Measure => 1,
             Self::Geometry => 1,
             Self::Codes => 1,
-            Self::Similarity => 1,
+            // 2: cosines; 1 did not divide by lengths.
+            Self::Similarity => 2,
             Self::Classify => 1,
             Self::Speed => 1,
             Self::Noop => 1,

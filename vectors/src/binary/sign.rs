@@ -144,6 +144,19 @@ impl Signs {
     }
 }
 
+impl Signs {
+    /// The length of the projections of each query, where they are what is scored: squares added up in order. `None` where the
+    /// query is coded too.
+    pub(crate) fn lengths(&self, queries: &Matrix, stop: &dyn Fn() -> bool) -> Result<Option<Vec<f64>>, VectorError> {
+        if self.sign.scoring == Scoring::Symmetric {
+            return Ok(None);
+        }
+        let projected = self.projection.above(Kernels::chosen()?, queries, stop)?;
+        let length = |numbers: &[f64]| numbers.iter().fold(0.0, |sum, x| sum + x * x).sqrt();
+        Ok(Some(projected.chunks_exact(self.sign.bits as usize).map(length).collect()))
+    }
+}
+
 /// The matrix of a rotation that no document decides; empty for the others.
 fn draw(sign: Sign, dim: usize) -> Vec<f64> {
     let bits = sign.bits as usize;
