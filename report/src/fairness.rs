@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitsweep_proto::codec::{Centre, Scoring};
+use bitsweep_proto::codec::{Centre, Pq, PqScoring, Scoring};
 use bitsweep_proto::job::Texts;
 use bitsweep_proto::plan::{From, Input, PlannedCell, PlannedJob};
 use bitsweep_proto::{Cell, Codec, Digest, Plan, Spec};
@@ -261,17 +261,22 @@ impl Sight<'_> {
         Check { what: "at least 10 starts of learnt codebooks", done: Done::of(there, few + fixed.len()), detail }
     }
 
-    /// Codes of product quantisation are scored by the inner product alone, which costs them quality (docs/codecs.md).
     fn cosine(&self) -> Check {
-        let of_pq = |codec: &Codec| matches!(codec, Codec::Pq(_) | Codec::Opq(_) | Codec::Pq4fs(_) | Codec::Ivfpq(_));
-        let detail = match self.cells.iter().any(|(_, codec, _)| of_pq(codec)) {
-            false => "this sweep has no such codec",
-            true => {
-                "by the inner product alone: decoded vectors are shorter than the vectors were, most so at few bytes, where the \
-                 cosine finds more; so these comparisons flatter binary codes a little"
+        let mut check = self.beside("pq and opq scored by the cosine too", |codec, _| {
+            let cosine = |pq: &Pq| Pq { scoring: PqScoring::Cosine, ..*pq };
+            match codec {
+                Codec::Pq(pq) => Some(Codec::Pq(cosine(pq)).name()),
+                Codec::Opq(pq) => Some(Codec::Opq(cosine(pq)).name()),
+                _ => None,
             }
-        };
-        Check { what: "pq scored by the cosine too", done: Done::No, detail: detail.to_owned() }
+        });
+        if check.detail.starts_with("lacking") {
+            check.detail.push_str(
+                "; decoded vectors are shorter than the vectors were, so by the inner product alone pq and opq find less, and \
+                 comparisons flatter binary codes",
+            );
+        }
+        check
     }
 
     fn has(&self, what: &'static str, wanted: impl Fn(Codec) -> bool) -> Check {

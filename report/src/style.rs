@@ -4,7 +4,7 @@
 use std::fmt;
 
 use bitsweep_proto::Codec;
-use bitsweep_proto::codec::{Centre, Rotation, Scoring, Sign};
+use bitsweep_proto::codec::{Centre, PqScoring, Rotation, Scoring, Sign};
 use plotters::style::RGBColor;
 
 /// Codecs that share a line in a plot: they differ in their size and their seed only. Ordered as the legend is.
@@ -22,6 +22,8 @@ pub(crate) enum Series {
     Opq,
     /// The same with 4 bits a sub-space.
     Pq4fs,
+    PqCosine,
+    OpqCosine,
     /// RaBitQ.
     Rabitq,
     /// Scalar quantisation with 2 bits.
@@ -91,6 +93,8 @@ impl Series {
             (_, Some(Sign { centre, rotation, scoring, .. })) => Self::Binary(centre, rotation, scoring),
             (Codec::Int8, _) => Self::Int8,
             (Codec::Int4, _) => Self::Int4,
+            (Codec::Pq(pq), _) if pq.scoring == PqScoring::Cosine => Self::PqCosine,
+            (Codec::Opq(pq), _) if pq.scoring == PqScoring::Cosine => Self::OpqCosine,
             (Codec::Pq(_), _) => Self::Pq,
             (Codec::Opq(_), _) => Self::Opq,
             (Codec::Pq4fs(_), _) => Self::Pq4fs,
@@ -116,6 +120,8 @@ impl Series {
             Self::Int4 => look((0, 158, 115), Marker::Square, true, Line::Solid),
             Self::Pq => look((213, 94, 0), Marker::Triangle, false, Line::Solid),
             Self::Opq => look((230, 159, 0), Marker::Funnel, false, Line::Solid),
+            Self::PqCosine => look((213, 94, 0), Marker::Triangle, false, Line::Dashed(10, 4)),
+            Self::OpqCosine => look((230, 159, 0), Marker::Funnel, false, Line::Dashed(10, 4)),
             Self::Pq4fs => look((213, 94, 0), Marker::Triangle, true, Line::Solid),
             Self::Rabitq => look((160, 100, 40), Marker::Hourglass, false, Line::Solid),
             Self::Int2 => look((0, 158, 115), Marker::Square, false, Line::Dashed(6, 4)),
@@ -152,6 +158,8 @@ impl fmt::Display for Series {
             Self::Pq => f.write_str("pq"),
             Self::Opq => f.write_str("opq"),
             Self::Pq4fs => f.write_str("pq4fs"),
+            Self::PqCosine => f.write_str("pq cosine"),
+            Self::OpqCosine => f.write_str("opq cosine"),
             Self::Rabitq => f.write_str("rabitq"),
             Self::Int2 => f.write_str("int2"),
             Self::Hnsw => f.write_str("hnsw"),
@@ -179,6 +187,7 @@ mod tests {
     fn all() -> Vec<Series> {
         let mut all =
             vec![Series::Float32, Series::Int8, Series::Int4, Series::Pq, Series::Opq, Series::Pq4fs, Series::Rabitq];
+        all.extend([Series::PqCosine, Series::OpqCosine]);
         all.extend([Series::Int2, Series::Hnsw, Series::Ivfpq, Series::Truncated, Series::TruncatedCodes]);
         for centre in [Centre::None, Centre::Mean, Centre::Median] {
             for rotation in [Rotation::None, Rotation::Gaussian, Rotation::Orthonormal, Rotation::Pca, Rotation::Itq] {

@@ -19,6 +19,7 @@ use std::ffi::CStr;
 use std::path::Path;
 
 use bitsweep_proto::Codec;
+use bitsweep_proto::codec::PqScoring;
 use faiss::index::autotune::ParameterSpace;
 use faiss::index::io::{read_index, write_index};
 use faiss::index::{Index, IndexImpl, UpcastIndex};
@@ -181,6 +182,10 @@ impl FaissIndex {
             let reason = "it names an index without saying how far a search goes (ef_search, nprobe)".to_owned();
             return Err(VectorError::Unfit { codec, reason });
         }
+        let lengths = match codec {
+            Codec::Pq(pq) | Codec::Opq(pq) if pq.scoring == PqScoring::Cosine => Some(self.lengths()?),
+            _ => None,
+        };
         let mut hits = Hits::default();
         for query in 0..queries.rows {
             if stop() {
@@ -190,9 +195,10 @@ impl FaissIndex {
             if codec.is_approximate() && !is_bounded(vector) {
                 return Err(VectorError::Overflow { query });
             }
-            let found = match reach {
-                Reach::Walk(kept) => self.walk(vector, kept, depth)?,
-                _ => self.scan(reach, (query, vector), depth)?,
+            let found = match (&lengths, reach) {
+                (Some(lengths), _) => self.by_cosine(lengths, (query, vector), depth)?,
+                (None, Reach::Walk(kept)) => self.walk(vector, kept, depth)?,
+                (None, _) => self.scan(reach, (query, vector), depth)?,
             };
             for (score, document) in found {
                 hits.scores.push(score);
@@ -201,6 +207,37 @@ impl FaissIndex {
             hits.end_query();
         }
         Ok(hits)
+    }
+
+    /// The length of each decoded vector: squares added up in order, in float64.
+    pub(crate) fn lengths(&self) -> Result<Vec<f64>, VectorError> {
+        (0..self.rows() as u32).map(|row| Ok(length(&self.vector(row)?))).collect()
+    }
+
+    /// One query's list by the inner product over the length of the decoded vector, in float64, rounded to float32; 0 where
+    /// that length is 0. Equal codes tie.
+    fn by_cosine(
+        &self,
+        lengths: &[f64],
+        (query, vector): (usize, &[f32]),
+        depth: usize,
+    ) -> Result<Vec<(f32, u32)>, VectorError> {
+        let depth = depth.min(lengths.len());
+        if depth == 0 {
+            return Ok(Vec::new());
+        }
+        let mut found = self.fetch(vector, lengths.len())?;
+        if found.len() < lengths.len() || found.iter().any(|(score, _)| !score.is_finite()) {
+            return Err(VectorError::Overflow { query });
+        }
+        for (score, document) in &mut found {
+            let length = lengths[*document as usize];
+            *score = if length == 0.0 { 0.0 } else { (f64::from(*score) / length) as f32 + 0.0 };
+        }
+        found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let (cut, _) = found[depth - 1];
+        found.truncate(found.partition_point(|(score, _)| *score >= cut));
+        Ok(found)
     }
 
     /// For each query the score of the document in the same row; `None` where the search leaves it out. As many queries as
@@ -325,6 +362,11 @@ impl FaissIndex {
 fn set(index: &IndexImpl, name: &'static str, value: u32) -> Result<(), VectorError> {
     let space = ParameterSpace::new().map_err(failed("make a parameter space"))?;
     space.set_index_parameter(index, name, value).map_err(failed("set a parameter of an index"))
+}
+
+/// The length of a vector: squares added up in order, in float64.
+pub(crate) fn length(vector: &[f32]) -> f64 {
+    vector.iter().fold(0.0, |sum, x| sum + f64::from(*x) * f64::from(*x)).sqrt()
 }
 
 /// Whether the squared length is finite. The inner product of two such vectors is finite, on the way too.

@@ -21,7 +21,7 @@
 use bitsweep_proto::Codec;
 
 use crate::error::VectorError;
-use crate::faiss_index::FaissIndex;
+use crate::faiss_index::length;
 use crate::index::{Index, Stored};
 use crate::matrix::Matrix;
 use crate::trained::Trained;
@@ -108,10 +108,6 @@ fn lengths(
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<[Vec<f64>; 2]>, VectorError> {
     let of_rows = |rows: &Matrix| (0..rows.rows).map(|row| length(rows.row(row))).collect::<Vec<f64>>();
-    let of_decoded = |index: &FaissIndex| {
-        let decoded = (0..documents.rows as u32).map(|row| Ok(length(&index.vector(row)?)));
-        decoded.collect::<Result<Vec<f64>, VectorError>>()
-    };
     Ok(match &index.stored {
         Stored::Binary(signs, codes) => {
             let of_codes = || vec![((8 * codes.bytes) as f64).sqrt(); codes.rows];
@@ -119,13 +115,8 @@ fn lengths(
         }
         Stored::Int2(quarters, codes) => Some([of_rows(queries), quarters.lengths(codes)]),
         Stored::Faiss(_) if index.codec == Codec::Rabitq => Some([of_rows(queries), of_rows(documents)]),
-        Stored::Faiss(faiss) => Some([of_rows(queries), of_decoded(faiss)?]),
+        Stored::Faiss(faiss) => Some([of_rows(queries), faiss.lengths()?]),
     })
-}
-
-/// The length of a vector: squares added up in order, in float64.
-fn length(vector: &[f32]) -> f64 {
-    vector.iter().fold(0.0, |sum, x| sum + f64::from(*x) * f64::from(*x)).sqrt()
 }
 
 fn own_scores(index: &Index, queries: &Matrix, stop: &dyn Fn() -> bool) -> Result<Vec<Option<f32>>, VectorError> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bitsweep_proto::codec::{Centre, Hnsw, Ivfpq, Pq, Rotation, Scoring, Sign};
+use bitsweep_proto::codec::{Centre, Hnsw, Ivfpq, Pq, PqScoring, Rotation, Scoring, Sign};
 use bitsweep_proto::{Codec, Digest};
 use bitsweep_vectors::{Index, Matrix, VectorError, build};
 use proptest::prelude::*;
@@ -313,7 +313,7 @@ fn a_seed_is_another_start_and_the_same_whenever_it_is_repeated() {
         std::fs::read(path.path()).unwrap()
     };
     for of in [Codec::Pq, Codec::Opq, Codec::Pq4fs] {
-        let starts = [None, Some(0), Some(1)].map(|seed| of(Pq { bytes: 4, seed }));
+        let starts = [None, Some(0), Some(1)].map(|seed| of(Pq { seed, ..Pq::new(4) }));
         let built = starts.map(bytes);
         assert!(built[0] != built[1] && built[1] != built[2] && built[0] != built[2], "{}", starts[0]);
         assert!(built.iter().all(|one| one.len() == built[0].len()));
@@ -324,6 +324,38 @@ fn a_seed_is_another_start_and_the_same_whenever_it_is_repeated() {
         let found = hits.iter().enumerate().filter(|(row, (found, _))| found.contains(&(*row as u32))).count();
         assert!(found > 380, "{found} of 400 by {}", starts[2]);
     }
+}
+
+/// The cosine is the inner product over the length of what is decoded: against decoding by hand, with ties whole.
+#[test]
+fn by_the_cosine_decoded_vectors_count_by_their_direction() {
+    let (documents, queries) = (sample(400, 8, 1), sample(20, 8, 2));
+    for of in [Codec::Pq, Codec::Opq] {
+        let cosine = of(Pq { scoring: PqScoring::Cosine, ..Pq::new(2) });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        build(cosine.stored(), documents.clone(), &never).unwrap().save(&path).unwrap();
+        let index = Index::load(cosine, 8, &path).unwrap();
+        let axis = |d: usize| (0..8).map(|other| f32::from(u8::from(other == d))).collect::<Vec<f32>>();
+        let decoded: Vec<Vec<f32>> =
+            (0..400).map(|row| (0..8).map(|d| index.inner_product(&axis(d), row).unwrap()).collect()).collect();
+        let hits = index.search(&queries, 10, &never).unwrap();
+        for (query, (found, scores)) in hits.iter().enumerate() {
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+            let score = |row: usize| dot(queries.row(query), &decoded[row]) / dot(&decoded[row], &decoded[row]).sqrt();
+            let mut all: Vec<f64> = (0..400).map(score).collect();
+            for (row, found) in found.iter().zip(scores) {
+                assert!((all[*row as usize] - f64::from(*found)).abs() < 1e-5, "{cosine}");
+            }
+            all.sort_by(|a, b| b.total_cmp(a));
+            assert!((f64::from(scores[0]) - all[0]).abs() < 1e-5 && found.len() >= 10, "{cosine}");
+            assert!(scores.iter().skip(10).all(|score| *score == scores[9]), "{cosine}: the tied group, nothing else");
+        }
+        let other = build(cosine.stored(), documents.clone(), &never).unwrap().search(&queries, 10, &never).unwrap();
+        assert_ne!(other.documents, hits.documents, "{cosine}: lengths counted before");
+    }
+    let refused = build(Codec::Pq4fs(Pq { scoring: PqScoring::Cosine, ..Pq::new(4) }), documents, &never);
+    assert!(refused.err().unwrap().to_string().contains("pq4fs cannot be scored by the cosine"));
 }
 
 /// Faiss writes beyond its memory there.

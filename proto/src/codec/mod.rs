@@ -8,7 +8,7 @@ mod sign;
 use std::fmt;
 
 pub use approximate::{Hnsw, Ivfpq};
-pub use pq::Pq;
+pub use pq::{Pq, PqScoring};
 pub use sign::{Centre, Rotation, Scoring, Sign};
 
 use serde::{Deserialize, Serialize};
@@ -132,8 +132,13 @@ impl Codec {
             (None, None) if name == "int4" => Self::Int4,
             (None, None) if name == "int2" => Self::Int2,
             (None, None) if name == "rabitq" => Self::Rabitq,
-            (Some((family @ ("pq" | "opq" | "pq4fs"), bytes)), seed) => {
-                let pq = Pq { bytes: number(bytes).ok_or_else(wrong)?, seed };
+            (Some((family @ ("pq" | "opq" | "pq4fs"), form)), seed) => {
+                let (bytes, scoring) = match form.split_once('/') {
+                    Some((bytes, "cosine")) => (bytes, PqScoring::Cosine),
+                    Some(_) => return Err(wrong()),
+                    None => (form, PqScoring::InnerProduct),
+                };
+                let pq = Pq { bytes: number(bytes).ok_or_else(wrong)?, seed, scoring };
                 match family {
                     "pq" => Self::Pq(pq),
                     "opq" => Self::Opq(pq),
@@ -205,6 +210,8 @@ impl Codec {
     pub fn stored(&self) -> Self {
         match *self {
             Self::Sign(sign) => Self::binary(Sign { scoring: Scoring::Symmetric, ..sign }),
+            Self::Pq(pq) => Self::Pq(Pq { scoring: PqScoring::InnerProduct, ..pq }),
+            Self::Opq(pq) => Self::Opq(Pq { scoring: PqScoring::InnerProduct, ..pq }),
             Self::Hnsw(hnsw) => Self::Hnsw(Hnsw { ef_search: None, ..hnsw }),
             Self::Ivfpq(ivfpq) => Self::Ivfpq(Ivfpq { nprobe: None, ..ivfpq }),
             other => other,
@@ -256,6 +263,9 @@ impl Codec {
         match self {
             Self::Pq(Pq { bytes, .. }) => divides("pq", *bytes, "bytes"),
             Self::Opq(Pq { bytes, .. }) => divides("opq", *bytes, "bytes"),
+            Self::Pq4fs(Pq { scoring: PqScoring::Cosine, .. }) => {
+                Some("pq4fs cannot be scored by the cosine: a fast scan gives no score to some documents".to_owned())
+            }
             Self::Pq4fs(Pq { bytes, .. }) => divides("pq4fs", bytes.saturating_mul(2), "half bytes"),
             Self::Sign(sign) => sign.unfit(dim),
             Self::Hnsw(hnsw) => hnsw.unfit(),
@@ -294,7 +304,7 @@ impl fmt::Display for Codec {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "\"{name}\" with seed {seed:?} is not a codec: float32, int8, int4, int2, rabitq, \
-     hnsw/M/EF_CONSTRUCTION/EF_SEARCH, ivfpq/NLIST/BYTES/NPROBE without a seed, pq/BYTES, opq/BYTES, pq4fs/BYTES with one or \
+     hnsw/M/EF_CONSTRUCTION/EF_SEARCH, ivfpq/NLIST/BYTES/NPROBE without a seed, pq/BYTES[/cosine], opq/BYTES[/cosine], pq4fs/BYTES with one or \
      without, binary/BITS with one, binary/BITS/CENTRE+ROTATION[/asymmetric] with one where the rotation is drawn"
 )]
 pub struct NotACodec {
@@ -333,6 +343,7 @@ mod tests {
             Codec::opq(32),
             Codec::pq4fs(32),
             Codec::Opq(Pq { seed: Some(4), ..Pq::new(32) }),
+            Codec::Pq(Pq { seed: Some(4), scoring: PqScoring::Cosine, ..Pq::new(32) }),
             Codec::Binary { bits: 256, seed: 2 },
             Codec::Sign(itq),
             Codec::Sign(pca),
@@ -352,6 +363,7 @@ mod tests {
             ("binary/64", None),
             ("float32", Some(1)),
             ("pq/0", None),
+            ("pq/8/l2", None),
             ("binary/64/mean+itq", None),
             ("binary/64/mean+pca", Some(0)),
             ("binary/64/none+gaussian", Some(0)),

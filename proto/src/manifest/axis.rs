@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::approximate::{HnswAxis, IvfpqAxis};
-use crate::codec::{Centre, Codec, Pq, Rotation, Scoring, Sign};
+use crate::codec::{Centre, Codec, Pq, PqScoring, Rotation, Scoring, Sign};
 
 /// One value or a list of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -128,6 +128,10 @@ pub struct PqAxis {
     /// corpus and Faiss's fixed seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeds: Option<Seeds>,
+    /// How a query meets a decoded vector: by the inner product, or by that over the decoded vector's length (`cosine`; not for
+    /// `pq4fs`).
+    #[serde(default, skip_serializing_if = "OneOrMany::is_default")]
+    pub scoring: OneOrMany<PqScoring>,
 }
 
 /// A number of bits: a multiple of 8 from 8 to 4096.
@@ -220,7 +224,8 @@ impl CodecAxis {
             Self::Hnsw(axis) => axis.count(),
             Self::Ivfpq(axis) => axis.count(),
             Self::Pq(axis) | Self::Opq(axis) | Self::Pq4fs(axis) => {
-                axis.bytes.0.len().saturating_mul(axis.seeds.as_ref().map_or(1, |seeds| seeds.0.len()))
+                let seeds = axis.seeds.as_ref().map_or(1, |seeds| seeds.0.len());
+                axis.bytes.0.len().saturating_mul(axis.scoring.0.len()).saturating_mul(seeds)
             }
             Self::Binary(axis) => {
                 let seeds = |rotation: &Rotation| if rotation.is_drawn() { axis.seeds.0.len() } else { 1 };
@@ -238,9 +243,13 @@ impl PqAxis {
             Some(Seeds(seeds)) => seeds.iter().copied().map(Some).collect(),
             None => vec![None],
         };
-        let starts =
-            |bytes: &PqBytes| seeds.iter().map(|seed| of(Pq { bytes: bytes.0, seed: *seed })).collect::<Vec<_>>();
-        self.bytes.iter().flat_map(starts).collect()
+        let mut codecs = Vec::new();
+        for &PqBytes(bytes) in self.bytes.iter() {
+            for &scoring in self.scoring.iter() {
+                codecs.extend(seeds.iter().map(|seed| of(Pq { bytes, seed: *seed, scoring })));
+            }
+        }
+        codecs
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::approximate::{HnswPattern, IvfpqPattern, has};
 use super::axis::{Bits, OneOrMany, PqBytes, Seeds};
-use crate::codec::{Centre, Codec, Pq, Rotation, Scoring, Sign};
+use crate::codec::{Centre, Codec, Pq, PqScoring, Rotation, Scoring, Sign};
 
 /// Codecs by family and parameters; a parameter left out matches any value. Written as a name (`float32`, `binary`,
 /// `binary/256`, `pq/32`) or with parameters: `{ binary: { bits: [64, 128], seeds: [0] } }`. A pattern with seeds matches
@@ -50,6 +50,9 @@ pub struct PqPattern {
     /// Starts of k-means: a number n means 0 … n−1, a list means itself. What has no seed matches none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeds: Option<Seeds>,
+    /// How a query meets a decoded vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scoring: Option<OneOrMany<PqScoring>>,
 }
 
 /// Parameters of `binary`, for matching.
@@ -87,7 +90,9 @@ enum Parameters {
 
 impl PqPattern {
     fn matches(&self, pq: Pq) -> bool {
-        has(self.bytes.as_ref(), &PqBytes(pq.bytes)) && has_seed(self.seeds.as_ref(), pq.seed)
+        has(self.bytes.as_ref(), &PqBytes(pq.bytes))
+            && has_seed(self.seeds.as_ref(), pq.seed)
+            && has(self.scoring.as_ref(), &pq.scoring)
     }
 }
 
@@ -139,8 +144,10 @@ impl FromStr for CodecPattern {
     type Err = NotAPattern;
     fn from_str(text: &str) -> Result<Self, NotAPattern> {
         let wrong = || NotAPattern(text.to_owned());
-        let of_bytes =
-            |bytes: Option<u32>| PqPattern { bytes: bytes.map(|n| OneOrMany(vec![PqBytes(n)])), seeds: None };
+        let of_bytes = |bytes: Option<u32>| PqPattern {
+            bytes: bytes.map(|n| OneOrMany(vec![PqBytes(n)])),
+            ..PqPattern::default()
+        };
         let (family, number) = match text.split_once('/') {
             Some((family, number)) => {
                 let fits = |n: &u32| (1..1_000_000_000).contains(n) && n.to_string() == number;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use bitsweep_proto::codec::{Centre, Rotation, Scoring, Sign};
+use bitsweep_proto::codec::{Centre, PqScoring, Rotation, Scoring, Sign};
 use bitsweep_proto::lock::{
     LockedClassification, LockedDataset, LockedFile, LockedModel, LockedSimilarity, ModelFacts,
 };
@@ -170,7 +170,12 @@ pub(super) fn definitions(plan: &Plan) -> Vec<Vec<String>> {
 
 /// Name of the family, stored form, form of the query, score, and what was learnt from what.
 fn definition(codec: Codec) -> Vec<String> {
-    let decoded = "inner product with the decoded vector";
+    let decoded = match codec {
+        Codec::Pq(pq) | Codec::Opq(pq) if pq.scoring == PqScoring::Cosine => {
+            "inner product with the decoded vector, over its length"
+        }
+        _ => "inner product with the decoded vector",
+    };
     let row = match codec {
         Codec::Float32 => ["float32", "the vector", "float32", "inner product, exhaustive", "nothing"],
         Codec::Int8 => ["int8", "8 bits a dimension (Faiss SQ8)", "float32", decoded, "ranges: the corpus"],
@@ -196,15 +201,15 @@ fn definition(codec: Codec) -> Vec<String> {
             "inner product with the decoded vector, in the nprobe nearest lists",
             "centroids of lists and parts: the corpus, once, from Faiss's fixed seed",
         ],
-        Codec::Pq(_) => [
-            "pq",
+        Codec::Pq(pq) => [
+            if pq.scoring == PqScoring::Cosine { "pq cosine" } else { "pq" },
             "one of 256 centroids a sub-space, a byte each (Faiss PQ)",
             "float32",
             decoded,
             "centroids: the corpus; each seed is another start, without one it is Faiss's fixed one",
         ],
-        Codec::Opq(_) => [
-            "opq",
+        Codec::Opq(pq) => [
+            if pq.scoring == PqScoring::Cosine { "opq cosine" } else { "opq" },
             "pq after a rotation (Faiss OPQ)",
             "float32",
             decoded,

@@ -257,7 +257,7 @@ fn the_checklist_is_read_off_the_plan() {
         assert!(check(&sweep, what).contains(answer), "{}", check(&sweep, what));
     }
     for seed in 0..10 {
-        sweep.done(("m", "d", Codec::Pq(Pq { bytes: 8, seed: Some(seed) })), &[0.3], 0.0);
+        sweep.done(("m", "d", Codec::Pq(Pq { seed: Some(seed), ..Pq::new(8) })), &[0.3], 0.0);
     }
     assert!(check(&sweep, "at least 10 starts").contains("yes | at least 10 of each"));
     sweep.done(("n", "d", Codec::opq(8)), &[0.3], 0.0);
