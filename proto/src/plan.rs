@@ -339,8 +339,8 @@ impl Plan {
         }
         let mut cautions = Vec::new();
         if self.codecs(None).any(|(codec, _)| codec.is_angular()) {
-            let sentence = "some vectors are not scaled to length 1: binary codes compare angles, the other codecs inner \
-                            products, so their difference is not the loss of compression alone";
+            let sentence = "some vectors are not scaled to length 1: binary codes and cosines compare angles, the other codecs \
+                            inner products, so their difference is not the loss of compression alone";
             cautions.push(sentence.to_owned());
         }
         if self.codecs(None).any(|(codec, _)| codec.is_approximate()) {

@@ -30,7 +30,7 @@ pub struct Contrast {
     pub difference: f64,
     /// Its paired bootstrap interval over queries.
     pub interval: [f64; 2],
-    /// The least and the greatest mean difference of a seed; `None` with one seed.
+    /// The least and the greatest difference of any seed of the one and any of the other; `None` where neither has several.
     pub by_seed: Option<[f64; 2]>,
     /// Two-sided p of the paired randomisation test.
     pub p: f64,
@@ -72,7 +72,6 @@ fn contrast(
     let [a, b] = [binary, against].map(|line| &line.answers[&measure]);
     let Effect { mean: difference, standardised, .. } = effect(differences);
     let other = mean(&b.values);
-    let by_seed = |of: fn(f64, f64) -> f64| a.seeds.iter().map(|seed| seed - other).reduce(of).unwrap_or_default();
     Contrast {
         bytes: 0,
         binary: binary.name.clone(),
@@ -81,7 +80,7 @@ fn contrast(
         means: [mean(&a.values), other],
         difference,
         interval,
-        by_seed: (a.seeds.len() > 1).then(|| [by_seed(f64::min), by_seed(f64::max)]),
+        by_seed: seeds_apart(&a.seeds, &b.seeds),
         p,
         p_holm,
         standardised: standardised.is_finite().then_some(standardised),
@@ -101,6 +100,14 @@ fn pairs(panel: &PanelAnswers, measure: Measure) -> Vec<[&LineAnswers; 2]> {
     }
     pairs.sort_by_key(|[binary, _]| bytes(binary));
     pairs
+}
+
+/// The least and the greatest difference of any seed of one side and any of the other; `None` where each has one value.
+pub(crate) fn seeds_apart(a: &[f64], b: &[f64]) -> Option<[f64; 2]> {
+    let end = |of: &[f64], pick: fn(f64, f64) -> f64| of.iter().copied().reduce(pick);
+    let least = end(a, f64::min)? - end(b, f64::max)?;
+    let greatest = end(a, f64::max)? - end(b, f64::min)?;
+    (a.len() > 1 || b.len() > 1).then_some([least, greatest])
 }
 
 pub(crate) fn is_pq(codec: Codec) -> bool {

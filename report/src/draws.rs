@@ -2,7 +2,7 @@
 //! What differs between them tells how much a result owes to the documents that were left out.
 //!
 //! Judged documents and those of the pool are in every draw, so it is the seeded rest alone that varies, and queries are the
-//! same. Draws and queries are crossed random effects, as seeds and queries are; the seeds of a codec are averaged before.
+//! same. A codec whose start depends on the documents (`pq` and its like without seeds) has another start in each draw: that is in it. Draws and queries are crossed random effects, as seeds and queries are; the seeds of a codec are averaged before.
 
 use bitsweep_measures::statistics::components;
 use bitsweep_proto::lock::{LockedDataset, LockedSample};
@@ -35,7 +35,7 @@ pub(crate) fn draws(plan: &Plan, answers: &Answers, measure: Measure) -> Vec<Dra
             let drawn_alike = locked(panel).zip(locked(other)).is_some_and(|(a, b)| are_draws(a, b));
             panel.model == other.model && panel.queries == other.queries && drawn_alike
         };
-        match groups.iter_mut().find(|group| is_same(group[0])) {
+        match groups.iter_mut().find(|group| group.iter().all(|other| is_same(other))) {
             Some(group) => group.push(panel),
             None => groups.push(vec![panel]),
         }
@@ -50,8 +50,10 @@ pub(crate) fn draws(plan: &Plan, answers: &Answers, measure: Measure) -> Vec<Dra
 fn are_draws(a: &LockedDataset, b: &LockedDataset) -> bool {
     let (Some(of_a), Some(of_b)) = (&a.sample, &b.sample) else { return false };
     let way = |dataset: &LockedDataset| (dataset.queries.sha256, dataset.qrels.sha256, dataset.ignore_identical_ids);
-    let size = |sample: &LockedSample| (sample.documents, sample.of, sample.judged, sample.pooled);
-    way(a) == way(b) && size(of_a) == size(of_b) && of_a.seed != of_b.seed
+    let rule = |sample: &LockedSample| LockedSample { seed: 0, ..sample.clone() };
+    // Where nothing or everything is drawn, all draws are the same documents.
+    let is_open = of_a.drawn > 0 && of_a.judged + of_a.pooled + of_a.drawn < of_a.of;
+    way(a) == way(b) && rule(of_a) == rule(of_b) && of_a.seed != of_b.seed && is_open
 }
 
 fn drawn(group: &[&PanelAnswers], codec: &str, measure: Measure) -> Option<Drawn> {

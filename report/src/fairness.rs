@@ -258,7 +258,11 @@ impl Sight<'_> {
         if self.cells.iter().any(|(_, codec, _)| matches!(codec, Codec::Opq(_))) {
             detail.push_str("; the rotation that opq begins with is fixed, its centroids are not");
         }
-        Check { what: "at least 10 starts of learnt codebooks", done: Done::of(there, few + fixed.len()), detail }
+        Check {
+            what: "at least 10 starts of codebooks, rotations and graphs that Faiss draws",
+            done: Done::of(there, few + fixed.len()),
+            detail,
+        }
     }
 
     fn cosine(&self) -> Check {
@@ -272,8 +276,8 @@ impl Sight<'_> {
         });
         if check.detail.starts_with("lacking") {
             check.detail.push_str(
-                "; decoded vectors are shorter than the vectors were, so by the inner product alone pq and opq find less, and \
-                 comparisons flatter binary codes",
+                "; decoded vectors are shorter than the vectors were, so by the inner product alone pq and opq mostly find \
+                 less at few bytes, and comparisons flatter binary codes",
             );
         }
         check

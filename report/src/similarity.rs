@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use crate::answers::{name, settings};
 use crate::compare::{Sampling, Settings};
-use crate::contrast::is_pq;
+use crate::contrast::{is_pq, seeds_apart};
 use crate::ruling::{MARGIN, Ruling};
 use crate::{Outcomes, ReportError, missed};
 
@@ -134,7 +134,7 @@ pub struct PairContrast {
     pub difference: f64,
     /// Its paired bootstrap interval over pairs.
     pub interval: [f64; 2],
-    /// The least and the greatest difference of a seed of the binary codec; `None` with one seed.
+    /// The least and the greatest difference of any seed of the one and any of the other; `None` where neither has several.
     pub by_seed: Option<[f64; 2]>,
     /// What the interval allows to say, with a margin of [`MARGIN`].
     pub ruling: Ruling,
@@ -291,10 +291,8 @@ impl PanelPairs {
                 }
                 let difference = of_binary.less(of_other);
                 let interval = ends(&difference, level);
-                let seeds =
-                    binary.values.get(&measure).map(|correlated| correlated.seeds.as_slice()).unwrap_or_default();
-                let by_seed = |of: fn(f64, f64) -> f64| {
-                    seeds.iter().map(|seed| seed - of_other.value).reduce(of).unwrap_or_default()
+                let seeds = |line: &LinePairs| {
+                    line.values.get(&measure).map(|correlated| correlated.seeds.clone()).unwrap_or_default()
                 };
                 found.push(PairContrast {
                     bytes,
@@ -304,7 +302,7 @@ impl PanelPairs {
                     values: [of_binary.value, of_other.value],
                     difference: difference.value,
                     interval,
-                    by_seed: (seeds.len() > 1).then(|| [by_seed(f64::min), by_seed(f64::max)]),
+                    by_seed: seeds_apart(&seeds(binary), &seeds(other)),
                     ruling: Ruling::of(interval, MARGIN),
                 });
             }

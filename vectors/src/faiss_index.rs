@@ -17,6 +17,7 @@
 
 use std::ffi::CStr;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use bitsweep_proto::Codec;
 use bitsweep_proto::codec::PqScoring;
@@ -37,6 +38,8 @@ const MARGIN: usize = 16;
 
 pub(crate) struct FaissIndex {
     index: IndexImpl,
+    /// The lengths of the decoded vectors, once they were asked for: 8 bytes a document while the index is open.
+    lengths: OnceLock<Vec<f64>>,
 }
 
 /// What a search looks at.
@@ -80,7 +83,7 @@ impl FaissIndex {
         ready()?;
         // Shapes are checked to fit Faiss' int.
         let index = faiss::FlatIndex::new_ip(dim as u32).map_err(failed("make a flat index"))?;
-        Ok(Self { index: index.upcast() })
+        Ok(Self { index: index.upcast(), lengths: OnceLock::new() })
     }
 
     /// An index of Faiss' factory, with the metric inner product, trained on the documents and still empty.
@@ -99,7 +102,7 @@ impl FaissIndex {
             _ => None,
         };
         index.train(&ordered.as_ref().unwrap_or(documents).data).map_err(failed("train an index"))?;
-        Self { index }.tuned(codec)
+        Self { index, lengths: OnceLock::new() }.tuned(codec)
     }
 
     /// Sets how far searches go, where the codec says it.
@@ -116,6 +119,7 @@ impl FaissIndex {
     pub(crate) fn filled_with(mut self, documents: &Matrix) -> Result<Self, VectorError> {
         if documents.rows > 0 {
             self.index.add(&documents.data).map_err(failed("add documents to an index"))?;
+            self.lengths = OnceLock::new();
         }
         Ok(self)
     }
@@ -123,6 +127,7 @@ impl FaissIndex {
     /// Removes the documents and keeps what was learnt.
     pub(crate) fn emptied(mut self) -> Result<Self, VectorError> {
         self.index.reset().map_err(failed("empty an index"))?;
+        self.lengths = OnceLock::new();
         Ok(self)
     }
 
@@ -140,7 +145,7 @@ impl FaissIndex {
         if u32::try_from(index.ntotal()).is_err() {
             return Err(wrong(format!("it has {} documents, at most 2^32 - 1 are allowed", index.ntotal())));
         }
-        Self { index }.tuned(codec)
+        Self { index, lengths: OnceLock::new() }.tuned(codec)
     }
 
     /// Writes the index file.
@@ -183,7 +188,7 @@ impl FaissIndex {
             return Err(VectorError::Unfit { codec, reason });
         }
         let lengths = match codec {
-            Codec::Pq(pq) | Codec::Opq(pq) if pq.scoring == PqScoring::Cosine => Some(self.lengths()?),
+            Codec::Pq(pq) | Codec::Opq(pq) if pq.scoring == PqScoring::Cosine => Some(self.kept_lengths()?),
             _ => None,
         };
         let mut hits = Hits::default();
@@ -195,7 +200,7 @@ impl FaissIndex {
             if codec.is_approximate() && !is_bounded(vector) {
                 return Err(VectorError::Overflow { query });
             }
-            let found = match (&lengths, reach) {
+            let found = match (lengths, reach) {
                 (Some(lengths), _) => self.by_cosine(lengths, (query, vector), depth)?,
                 (None, Reach::Walk(kept)) => self.walk(vector, kept, depth)?,
                 (None, _) => self.scan(reach, (query, vector), depth)?,
@@ -212,6 +217,15 @@ impl FaissIndex {
     /// The length of each decoded vector: squares added up in order, in float64.
     pub(crate) fn lengths(&self) -> Result<Vec<f64>, VectorError> {
         (0..self.rows() as u32).map(|row| Ok(length(&self.vector(row)?))).collect()
+    }
+
+    /// The same, decoded once.
+    fn kept_lengths(&self) -> Result<&[f64], VectorError> {
+        if self.lengths.get().is_none() {
+            let lengths = self.lengths()?;
+            return Ok(self.lengths.get_or_init(|| lengths));
+        }
+        Ok(self.lengths.get().map(Vec::as_slice).unwrap_or_default())
     }
 
     /// One query's list by the inner product over the length of the decoded vector, in float64, rounded to float32; 0 where

@@ -250,7 +250,8 @@ impl Codec {
 
     /// Whether codes estimate angles, whatever the lengths of the vectors; the other codecs estimate inner products.
     pub fn is_angular(&self) -> bool {
-        self.as_sign().is_some()
+        let by_cosine = |pq: &Pq| pq.scoring == PqScoring::Cosine;
+        self.as_sign().is_some() || matches!(self, Self::Pq(pq) | Self::Opq(pq) if by_cosine(pq))
     }
 
     /// Why this codec cannot be used with vectors of `dim` dimensions, or `None` where it can.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::{Hnsw, Ivfpq};
+use crate::codec::{Hnsw, Ivfpq, Pq, PqScoring};
 use crate::lock::Pooling;
 
 fn profiles() -> Profiles {
@@ -32,6 +32,9 @@ fn a_key_covers_every_parameter() {
         Codec::Int8,
         Codec::pq(8),
         Codec::pq(64),
+        Codec::Pq(Pq { seed: Some(0), ..Pq::new(8) }),
+        Codec::Pq(Pq { seed: Some(1), ..Pq::new(8) }),
+        Codec::Pq(Pq { scoring: PqScoring::Cosine, ..Pq::new(8) }),
         Codec::Binary { bits: 64, seed: 0 },
         Codec::Binary { bits: 64, seed: 1 },
         Codec::Binary { bits: 8, seed: 0 },

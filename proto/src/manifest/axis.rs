@@ -281,6 +281,15 @@ mod tests {
     }
 
     #[test]
+    fn starts_and_scorings_of_product_quantisation_multiply() {
+        let entry = axis(r#"{"opq": {"bytes": [8, 16], "seeds": 3, "scoring": ["inner_product", "cosine"]}}"#);
+        let codecs = entry.expand();
+        assert_eq!((codecs.len() as u64, entry.count()), (2 * 2 * 3, 12));
+        assert_eq!((codecs[3].name().as_str(), codecs[3].seed()), ("opq/8/cosine", Some(0)));
+        assert_eq!(axis(r#"{"pq": {"bytes": 8}}"#).expand(), [Codec::pq(8)]);
+    }
+
+    #[test]
     fn parameters_multiply_and_seeds_count_where_they_are_used() {
         let entry = axis(
             r#"{"binary": {"bits": [64, 128], "seeds": 3, "centre": ["none", "mean"],

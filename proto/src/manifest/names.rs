@@ -112,8 +112,18 @@ impl Names<'_> {
     /// Codecs that two entries name. Equal entries are left to the schema.
     fn refuse_overlaps(&mut self, listed: &Listed) {
         let mut first: HashMap<Codec, usize> = HashMap::new();
+        // A mean of fixed starts and drawn ones would be of neither.
+        let mut seeded: HashMap<String, (usize, bool)> = HashMap::new();
         for (i, (pointer, axis)) in listed.0.iter().enumerate() {
             for codec in axis.iter().flat_map(CodecAxis::expand) {
+                let (before, has_seed) = *seeded.entry(codec.name()).or_insert((i, codec.seed().is_some()));
+                if has_seed != codec.seed().is_some() {
+                    let [here, there] = if has_seed { ["without", "with"] } else { ["with", "without"] };
+                    let earlier = words::path(&listed.0[before].0);
+                    let found = format!("{codec} {here} seeds, and {there} seeds in {earlier}");
+                    self.out.push(self.mistake(pointer, found, "each codec with seeds or without".to_owned()));
+                    break;
+                }
                 let earlier = *first.entry(codec).or_insert(i);
                 if earlier != i && listed.0[earlier].1 != *axis {
                     let seed = codec.seed().map(|seed| format!(" with seed {seed}")).unwrap_or_default();
