@@ -71,10 +71,10 @@ fn the_study_is_in_tiers() {
         *tiers.entry((cell.tier, cell.track, cell.point.model)).or_insert(0) += 1;
         assert_eq!(cell.tier == 4, cell.track == bitsweep_proto::Track::Exploratory);
     }
-    // float32, int8, 4 bit lengths × 10 seeds, 4 sizes of PQ; on three collections.
+    // float32, int8, 4 bit lengths × 10 seeds, 4 sizes of PQ × 10 starts × 2 scorings; on three collections.
     let of = |tier, model| tiers.iter().filter(|((t, _, m), _)| (*t, *m) == (tier, model)).map(|(_, n)| n).sum::<i32>();
-    assert_eq!([of(1, "all-MiniLM-L6-v2"), of(1, "e5-base-v2"), of(1, "bge-large-en-v1.5")], [3 * 46, 3 * 46, 0]);
-    assert_eq!([of(2, "all-MiniLM-L6-v2"), of(2, "bge-large-en-v1.5")], [0, 3 * (1 + 2 + 30)]);
+    assert_eq!([of(1, "all-MiniLM-L6-v2"), of(1, "e5-base-v2"), of(1, "bge-large-en-v1.5")], [3 * 122, 3 * 122, 0]);
+    assert_eq!([of(2, "all-MiniLM-L6-v2"), of(2, "bge-large-en-v1.5")], [0, 3 * (1 + 2 * 10 * 2 + 30)]);
     assert!(of(3, "all-MiniLM-L6-v2") > 0 && of(4, "all-MiniLM-L6-v2") > 0);
     let last = cells.iter().rfind(|cell| cell.tier == 2).unwrap();
     assert_eq!(last.point.dataset, "nq-500k");
