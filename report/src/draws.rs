@@ -2,7 +2,8 @@
 //! What differs between them tells how much a result owes to the documents that were left out.
 //!
 //! Judged documents and those of the pool are in every draw, so it is the seeded rest alone that varies, and queries are the
-//! same. A codec whose start depends on the documents (`pq` and its like without seeds) has another start in each draw: that is in it. Draws and queries are crossed random effects, as seeds and queries are; the seeds of a codec are averaged before.
+//! same. A codec whose start depends on the documents (`pq` and its like without seeds) has another start in each draw: that is
+//! in it. Draws and queries are crossed random effects, as seeds and queries are; the seeds of a codec are averaged before.
 
 use bitsweep_measures::statistics::components;
 use bitsweep_proto::lock::{LockedDataset, LockedSample};

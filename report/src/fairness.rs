@@ -253,7 +253,8 @@ impl Sight<'_> {
         let fixed: BTreeSet<String> = fixed.collect();
         if !fixed.is_empty() {
             let names = list(fixed.iter().cloned());
-            detail = format!("{detail}; {names}: always from Faiss's fixed seed, the spread is not measured");
+            let before = if there + few > 0 { format!("{detail}; ") } else { String::new() };
+            detail = format!("{before}{names}: always from Faiss's fixed seed, the spread is not measured");
         }
         if self.cells.iter().any(|(_, codec, _)| matches!(codec, Codec::Opq(_))) {
             detail.push_str("; the rotation that opq begins with is fixed, its centroids are not");
@@ -274,7 +275,9 @@ impl Sight<'_> {
                 _ => None,
             }
         });
-        if check.detail.starts_with("lacking") {
+        if check.done != Done::Yes
+            && self.cells.iter().any(|(_, codec, _)| matches!(codec, Codec::Pq(_) | Codec::Opq(_)))
+        {
             check.detail.push_str(
                 "; decoded vectors are shorter than the vectors were, so by the inner product alone pq and opq mostly find \
                  less at few bytes, and comparisons flatter binary codes",

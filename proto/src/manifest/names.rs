@@ -18,6 +18,7 @@ pub(super) fn look_up(tree: &Tree, out: &mut Vec<Mistake>) {
     let mut names = Names { tree, out };
     let listed = names.codecs("/codecs");
     names.refuse_overlaps(&listed);
+    let mut entries = listed.0.clone();
     let mut listed = listed.codecs();
     for entry in names.entries("/exclude") {
         names.cells(&entry);
@@ -25,9 +26,11 @@ pub(super) fn look_up(tree: &Tree, out: &mut Vec<Mistake>) {
     }
     for entry in names.entries("/include") {
         names.cells(&entry);
-        let more = names.codecs(&child(&entry, "codec")).codecs();
-        listed = listed.zip(more).map(|(listed, more)| [listed, more].concat());
+        let more = names.codecs(&child(&entry, "codec"));
+        listed = listed.zip(more.codecs()).map(|(listed, more)| [listed, more].concat());
+        entries.extend(more.0);
     }
+    names.refuse_mixed_seeds(&entries);
     for entry in names.entries("/expect") {
         names.cells(&entry);
     }
@@ -109,21 +112,28 @@ impl Names<'_> {
         }
     }
 
-    /// Codecs that two entries name. Equal entries are left to the schema.
-    fn refuse_overlaps(&mut self, listed: &Listed) {
-        let mut first: HashMap<Codec, usize> = HashMap::new();
-        // A mean of fixed starts and drawn ones would be of neither.
-        let mut seeded: HashMap<String, (usize, bool)> = HashMap::new();
-        for (i, (pointer, axis)) in listed.0.iter().enumerate() {
+    /// Codecs that one entry has with seeds and another without: a mean of fixed starts and drawn ones would be of neither.
+    fn refuse_mixed_seeds(&mut self, entries: &[(String, Option<CodecAxis>)]) {
+        let mut first: HashMap<String, (&str, bool)> = HashMap::new();
+        for (pointer, axis) in entries {
             for codec in axis.iter().flat_map(CodecAxis::expand) {
-                let (before, has_seed) = *seeded.entry(codec.name()).or_insert((i, codec.seed().is_some()));
-                if has_seed != codec.seed().is_some() {
-                    let [here, there] = if has_seed { ["without", "with"] } else { ["with", "without"] };
-                    let earlier = words::path(&listed.0[before].0);
-                    let found = format!("{codec} {here} seeds, and {there} seeds in {earlier}");
+                let is_seeded = codec.seed().is_some();
+                let (earlier, was_seeded) = *first.entry(codec.name()).or_insert((pointer, is_seeded));
+                if was_seeded != is_seeded {
+                    let [here, there] = if is_seeded { ["with", "without"] } else { ["without", "with"] };
+                    let found = format!("{codec} {here} seeds, and {there} seeds in {}", words::path(earlier));
                     self.out.push(self.mistake(pointer, found, "each codec with seeds or without".to_owned()));
                     break;
                 }
+            }
+        }
+    }
+
+    /// Codecs that two entries name. Equal entries are left to the schema.
+    fn refuse_overlaps(&mut self, listed: &Listed) {
+        let mut first: HashMap<Codec, usize> = HashMap::new();
+        for (i, (pointer, axis)) in listed.0.iter().enumerate() {
+            for codec in axis.iter().flat_map(CodecAxis::expand) {
                 let earlier = *first.entry(codec).or_insert(i);
                 if earlier != i && listed.0[earlier].1 != *axis {
                     let seed = codec.seed().map(|seed| format!(" with seed {seed}")).unwrap_or_default();

@@ -204,6 +204,25 @@ fn draws_of_a_subsample_are_set_together() {
     let cells: Vec<f64> =
         row.unwrap().split(" | ").skip(5).filter_map(|cell| cell.trim_end_matches(" |").parse().ok()).collect();
     let [between_draws, between_queries, ..] = cells[..] else { panic!("{row:?}") };
+    // A second dataset of a draw that is there is no further draw, nor is one by another rule, nor where nothing is left to draw.
+    let names = |sweep: &Sweep| {
+        let text = rendered(sweep, (&sweep.answers(), &Texts::new()), markdown::render);
+        text.lines().find(|line| line.starts_with("| m | a, ")).map(|line| line.split(" | ").nth(1).unwrap().to_owned())
+    };
+    let second = sweep.plan.lock.datasets["b"].sample.clone();
+    sweep.plan.lock.datasets.get_mut("c").unwrap().sample = second;
+    assert_eq!(names(&sweep).as_deref(), Some("a, b"), "c is the draw of b");
+    let change = |sweep: &mut Sweep, of: fn(&mut LockedSample)| {
+        of(sweep.plan.lock.datasets.get_mut("c").unwrap().sample.as_mut().unwrap())
+    };
+    change(&mut sweep, |sample| sample.seed = 3);
+    assert_eq!(names(&sweep).as_deref(), Some("a, b, c"));
+    change(&mut sweep, |sample| sample.depth = 50);
+    assert_eq!(names(&sweep).as_deref(), Some("a, b"));
+    for name in ["a", "b", "c"] {
+        sweep.plan.lock.datasets.get_mut(name).unwrap().sample.as_mut().unwrap().of = 1000;
+    }
+    assert_eq!(names(&sweep), None, "all documents are kept");
     // A tenth between two means, and queries that are right or wrong.
     assert!(between_draws > 0.05 && between_draws < 0.0708 && between_queries > 0.4, "{row:?}");
 }
