@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bitsweep_proto::cell::Axis;
 use bitsweep_proto::{Measure, Task};
-use bitsweep_report::compare::{self, Comparison, Measured, Selector, Settings, Verdict};
+use bitsweep_report::compare::{self, Chosen, Comparison, Measured, Selector, Settings, Verdict};
 
 use crate::cli::{CompareArgs, SweepArg};
 use crate::exit::{Exit, Failure};
@@ -29,8 +29,12 @@ pub(crate) async fn compare(args: CompareArgs) -> Result<Exit, Failure> {
         None => None,
     };
     let of_a = measured(&found, (&args.a, &a)).await?;
-    let of_b = measured(other.as_ref().unwrap_or(&found), (&args.b, &b)).await?;
-    let pairs = compare::pairs((&a, of_a), (&b, of_b))?;
+    let beside = other.as_ref().unwrap_or(&found);
+    let of_b = measured(beside, (&args.b, &b)).await?;
+    let pairs = compare::pairs(
+        Chosen { selector: &a, lock: &found.plan.lock, cells: of_a },
+        Chosen { selector: &b, lock: &beside.plan.lock, cells: of_b },
+    )?;
     if pairs.is_empty() {
         return Err(Failure::wrong(format!("\"{}\" and \"{}\" have no model and dataset in common", args.a, args.b)));
     }
@@ -152,6 +156,9 @@ fn shown(comparisons: &[Comparison], settings: Settings, queries: &BTreeMap<Stri
     };
     let on = if first.on.is_empty() { String::new() } else { format!("{}: ", first.on) };
     let mut text = format!("{on}{}{} and {}{}, {} queries\n\n", first.a, seeds(0), first.b, seeds(1), first.queries);
+    for warning in &first.warnings {
+        text += &format!("warning: {warning}\n\n");
+    }
     let level = format!("{:.0} % interval", settings.level * 100.0);
     let header =
         ["measure", "first", "second", "difference", &level, "p", "p (Holm)", "d_z", "wins/losses/ties", "decided"];

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::Value;
-use support::{Bench, MANIFEST, files, record, text};
+use support::{Bench, MANIFEST, copy, files, record, text};
 
 fn json(output: &str) -> Value {
     serde_json::from_str(output).expect("--json prints JSON")
@@ -249,6 +249,49 @@ fn two_codecs_are_compared_query_by_query() {
 
 #[test]
 fn a_damaged_or_lost_blob_is_made_again_and_nothing_else() {
+/// `--with` another sweep of the store: the same ids may be other queries by now.
+#[test]
+fn sweeps_are_compared_only_where_they_asked_the_same() {
+    let bench = Bench::new();
+    bench.ok(&["run", "sweep.yaml", "--quiet"]);
+    let replaced = |file: &str, old: &str, new: &str| {
+        let text = fs::read_to_string(bench.path(&format!("pocket/{file}"))).unwrap();
+        assert!(text.contains(old), "{file} has no {old:?}");
+        text.replacen(old, new, 1)
+    };
+    // A sweep of its own on a copy of the collection in which one file is another.
+    let with = |name: &str, file: &str, changed: &str| {
+        copy(&bench.path("pocket"), &bench.path(name));
+        bench.write(&format!("{name}/{file}"), changed);
+        let manifest = MANIFEST.replace("sweep: bench", &format!("sweep: {name}"));
+        let manifest =
+            manifest.replace("pocket: { source: file:pocket }", &format!("pocket: {{ source: file:{name} }}"));
+        let path = format!("{name}.yaml");
+        bench.write(&path, manifest);
+        bench.ok(&["run", &path, "--quiet"]);
+        bench.run(&["compare", "int8", "int8", "sweep.yaml", "--with", &path, "--measure", "nDCG@10"])
+    };
+    let output = with("reworded", "queries.jsonl", &replaced("queries.jsonl", "new flour", "fresh flour"));
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+    let said = text(&output.stderr);
+    assert!(said.contains("the queries of dataset \"pocket\"") && !said.contains("judgements of"), "{said}");
+
+    let output = with("rejudged", "qrels/test.tsv", &replaced("qrels/test.tsv", "bread-01\t1", "bread-01\t2"));
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("the judgements of dataset \"pocket\""), "{}", text(&output.stderr));
+
+    let output = with("rewritten", "corpus.jsonl", &replaced("corpus.jsonl", "Wild yeast", "Yeast"));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("warning: the documents of dataset \"pocket\" are not the same") && said.contains("p (Holm)"),
+        "{said}"
+    );
+
+    let same = bench.ok(&["compare", "int8", "float32", "sweep.yaml", "--with", "sweep.yaml"]);
+    assert!(!same.contains("warning"), "{same}");
+}
+
     let bench = Bench::new();
     bench.ok(&["run", "sweep.yaml", "--quiet"]);
     let table = bench.table();

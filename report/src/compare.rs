@@ -10,10 +10,11 @@ pub use bitsweep_measures::statistics::Sampling;
 use bitsweep_measures::statistics::{
     Components, Effect, Interval, bootstrap, components, differences, effect, holm, mcnemar, randomisation,
 };
-use bitsweep_proto::Measure;
 use bitsweep_proto::cell::{Axis, Cell};
+use bitsweep_proto::{Lock, Measure};
 use serde::Serialize;
 
+use crate::content::{self, Named};
 pub use crate::per_query::{Measured, PerQuery};
 use crate::{ReportError, truncated};
 
@@ -41,6 +42,17 @@ impl Selector {
     }
 }
 
+/// What one side of all comparisons is chosen from: cells of one sweep.
+#[derive(Clone, Debug)]
+pub struct Chosen<'a> {
+    /// What chose them.
+    pub selector: &'a Selector,
+    /// The lock of their sweep: it knows what their datasets hold.
+    pub lock: &'a Lock,
+    /// The cells.
+    pub cells: Vec<Measured>,
+}
+
 /// One side of one comparison.
 #[derive(Clone, Debug)]
 pub struct Side {
@@ -59,32 +71,33 @@ pub struct Pair {
     pub a: Side,
     /// The second.
     pub b: Side,
+    /// What must be known of it: that the two sides did not search the same documents.
+    pub warnings: Vec<String>,
 }
 
 /// Puts together what belongs together: cells that are equal on the axes model and dataset, but for those that a selector
 /// names. In the order of the first side.
 ///
-/// Fails where a side holds two codecs in one place, where it is not told which, and where the queries of two sides differ.
-pub fn pairs(
-    (a, of_a): (&Selector, Vec<Measured>),
-    (b, of_b): (&Selector, Vec<Measured>),
-) -> Result<Vec<Pair>, ReportError> {
-    let shared: Vec<Axis> =
-        [Axis::Model, Axis::Dataset].into_iter().filter(|axis| !a.names(*axis) && !b.names(*axis)).collect();
+/// Fails where a side holds two codecs in one place, where it is not told which, and where the queries or the judgements of two
+/// sides differ: in their content, not only in their ids.
+pub fn pairs(a: Chosen<'_>, b: Chosen<'_>) -> Result<Vec<Pair>, ReportError> {
+    let is_shared = |axis: &Axis| !a.selector.names(*axis) && !b.selector.names(*axis);
+    let shared: Vec<Axis> = [Axis::Model, Axis::Dataset].into_iter().filter(is_shared).collect();
     let place = |cell: &Cell| named(cell, |axis| shared.contains(&axis));
     let mut found: Vec<Pair> = Vec::new();
-    for measured in of_a {
+    for measured in a.cells {
         let on = place(&measured.cell);
         let name = side_name(&measured.cell, &shared);
         match found.iter_mut().find(|pair| pair.on == on) {
             Some(pair) => pair.a.add(name, measured)?,
             None => {
                 let a = Side { name, cells: vec![measured] };
-                found.push(Pair { on, a, b: Side { name: String::new(), cells: Vec::new() } });
+                let b = Side { name: String::new(), cells: Vec::new() };
+                found.push(Pair { on, a, b, warnings: Vec::new() });
             }
         }
     }
-    for measured in of_b {
+    for measured in b.cells {
         let on = place(&measured.cell);
         let name = side_name(&measured.cell, &shared);
         if let Some(pair) = found.iter_mut().find(|pair| pair.on == on) {
@@ -92,7 +105,10 @@ pub fn pairs(
         }
     }
     found.retain(|pair| !pair.b.cells.is_empty());
-    for pair in &found {
+    for pair in &mut found {
+        let of_a = Named { dataset: pair.a.cells[0].cell.dataset(), lock: a.lock };
+        let of_b = Named { dataset: pair.b.cells[0].cell.dataset(), lock: b.lock };
+        pair.warnings = content::warnings(of_a, of_b, [&pair.a.name, &pair.b.name])?;
         let queries = &pair.a.cells[0].values.queries;
         if pair.a.cells.iter().chain(&pair.b.cells).any(|cell| cell.values.queries != *queries) {
             return Err(ReportError::OtherQueries { a: pair.a.name.clone(), b: pair.b.name.clone() });
@@ -185,6 +201,8 @@ pub struct Comparison {
     pub deviations: [Option<Deviations>; 2],
     /// The queries that differ most, most first.
     pub moved: Vec<Moved>,
+    /// What must be known of the pair: that the two sides did not search the same documents.
+    pub warnings: Vec<String>,
 }
 
 /// Where the variance of one side comes from, as standard deviations.
@@ -287,6 +305,7 @@ fn compare_one(pair: &Pair, (measure, settings): (Measure, Settings), sides: [&[
         mcnemar: mcnemar_of(&a, &b),
         deviations: sides.map(|side| components(side).map(Deviations::from)),
         moved: moved.map(|at| Moved { query: queries[at].clone(), a: a[at], b: b[at] }).collect(),
+        warnings: pair.warnings.clone(),
     }
 }
 

@@ -42,6 +42,7 @@ pub mod speed;
 pub mod summary;
 pub mod table;
 
+mod content;
 mod draws;
 mod failure;
 mod fairness;
@@ -116,6 +117,19 @@ pub enum ReportError {
         a: String,
         /// The second side.
         b: String,
+    },
+    /// Two sides were asked different questions, or the same with other answers in mind.
+    #[error(
+        "\"{a}\" and \"{b}\" cannot be compared query by query, whatever their ids: not the same are {what}. Run the older of \
+         two sweeps again with the data of the newer, or compare what was measured on the same queries and judgements"
+    )]
+    OtherQuestions {
+        /// The first side.
+        a: String,
+        /// The second side.
+        b: String,
+        /// What differs, with hashes.
+        what: String,
     },
     /// Cells of one model and dataset score different pairs.
     #[error("cell {cell} does not score the pairs that others of its model and dataset do: they cannot be compared")]

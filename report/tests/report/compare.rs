@@ -1,10 +1,12 @@
 //! Comparisons of cells whose values are known.
 
 use bitsweep_proto::cell::Cell;
-use bitsweep_proto::{Codec, Measure};
+use bitsweep_proto::{Codec, Digest, Lock, Measure};
 use bitsweep_report::ReportError;
-use bitsweep_report::compare::{Measured, Pair, PerQuery, Selector, Settings, Verdict, compare, pairs};
+use bitsweep_report::compare::{Chosen, Measured, Pair, PerQuery, Selector, Settings, Verdict, compare, pairs};
 use bitsweep_report::per_query::Bounds;
+
+use super::synthetic;
 
 const NDCG: Measure = Measure::Ndcg { k: 10 };
 
@@ -30,8 +32,20 @@ fn selector(text: &str) -> Selector {
     Selector::parse(text).unwrap()
 }
 
+/// The lock of a sweep on the datasets `d` and `e`, which are the same.
+fn lock() -> Lock {
+    synthetic::empty(&["m", "n"], &["d", "e"], &["nDCG@10"]).plan.lock
+}
+
 fn paired(a: (&str, Vec<Measured>), b: (&str, Vec<Measured>)) -> Result<Vec<Pair>, ReportError> {
-    pairs((&selector(a.0), a.1), (&selector(b.0), b.1))
+    paired_with(a, b, &lock())
+}
+
+/// The same with a second side from another sweep.
+fn paired_with(a: (&str, Vec<Measured>), b: (&str, Vec<Measured>), other: &Lock) -> Result<Vec<Pair>, ReportError> {
+    let (of_a, of_b) = (selector(a.0), selector(b.0));
+    let a = Chosen { selector: &of_a, lock: &lock(), cells: a.1 };
+    pairs(a, Chosen { selector: &of_b, lock: other, cells: b.1 })
 }
 
 #[test]
@@ -135,4 +149,54 @@ fn what_cannot_be_compared_is_said() {
     let (a, b) = (vec![cell("m", Codec::Int8, &[1.0])], vec![cell("m", Codec::Float32, &[1.0, 0.5])]);
     let error = paired(("int8", a), ("float32", b)).unwrap_err();
     assert!(error.to_string().contains("do not answer the same queries"), "{error}");
+}
+
+/// Equal ids are not equal questions: what the locks say of the content decides.
+#[test]
+fn other_questions_under_the_same_ids_are_refused() {
+    let sides =
+        || [("int8", vec![cell("m", Codec::Int8, &[1.0])]), ("float32", vec![cell("m", Codec::Float32, &[1.0])])];
+    let with = |change: &dyn Fn(&mut Lock)| {
+        let mut other = lock();
+        change(&mut other);
+        let [a, b] = sides();
+        paired_with(a, b, &other)
+    };
+    assert!(with(&|_| {}).unwrap()[0].warnings.is_empty());
+    let changed = Digest::of(b"changed");
+    let error = with(&|lock| lock.datasets.get_mut("d").unwrap().queries.sha256 = changed).unwrap_err().to_string();
+    assert!(
+        error.contains("not the same are the queries of dataset \"d\"") && error.contains(&changed.short()),
+        "{error}"
+    );
+    assert!(!error.contains("judgements of"), "{error}");
+    let error = with(&|lock| lock.datasets.get_mut("d").unwrap().qrels.sha256 = changed).unwrap_err().to_string();
+    assert!(error.contains("the judgements of dataset \"d\""), "{error}");
+    let found = with(&|lock| lock.datasets.get_mut("d").unwrap().corpus.sha256 = changed).unwrap();
+    let [warning] = &found[0].warnings[..] else { panic!("{:?}", found[0].warnings) };
+    assert!(warning.contains("the documents of dataset \"d\" are not the same"), "{warning}");
+    assert_eq!(compare(&found, &[NDCG], Settings::default())[0].warnings, found[0].warnings);
+    let found = with(&|lock| lock.datasets.get_mut("d").unwrap().ignore_identical_ids = true).unwrap();
+    assert!(found[0].warnings[0].contains("the second side alone drops"), "{:?}", found[0].warnings);
+}
+
+/// Two sets with ordinal ids: `1`, `2` … are in both.
+#[test]
+fn two_datasets_are_paired_only_where_they_ask_the_same() {
+    let on = |dataset: &str| {
+        let values = PerQuery::read(&file(&[1.0, 0.5])).unwrap();
+        (
+            format!("dataset={dataset},codec=int8"),
+            vec![Measured { cell: Cell::retrieval("m", dataset, Codec::Int8), values }],
+        )
+    };
+    let with = |other: &Lock| {
+        let ((a, of_a), (b, of_b)) = (on("d"), on("e"));
+        paired_with((&a, of_a), (&b, of_b), other)
+    };
+    let mut other = lock();
+    assert!(with(&other).unwrap()[0].warnings.is_empty(), "two names of one content");
+    other.datasets.get_mut("e").unwrap().queries.sha256 = Digest::of(b"other");
+    let error = with(&other).unwrap_err().to_string();
+    assert!(error.contains("the queries of datasets \"d\" and \"e\""), "{error}");
 }

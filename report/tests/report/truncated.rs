@@ -5,7 +5,7 @@ use bitsweep_proto::manifest::Expect;
 use bitsweep_proto::rescore::Exact;
 use bitsweep_proto::{Codec, Measure, Rescore};
 use bitsweep_report::advise::{Question, advise};
-use bitsweep_report::compare::{Selector, Settings, pairs};
+use bitsweep_report::compare::{Chosen, Selector, Settings, pairs};
 use bitsweep_report::export::trec_file_name;
 use bitsweep_report::per_query::Measured;
 use bitsweep_report::summary::{Line, Panel};
@@ -193,7 +193,9 @@ fn comparisons_choose_one_length() {
     assert_eq!(sides("codec=binary/64,dims=128").1.len(), 2);
     assert_eq!(sides("dims=64").1.len(), 5);
     let ((a, of_a), (b, of_b)) = (sides("codec=int8,dims=128"), sides("pq/8"));
-    let found = pairs((&a, of_a), (&b, of_b)).unwrap();
+    let lock = synthetic::empty(&["m"], &["d"], &[]).plan.lock;
+    let [a, b] = [(&a, of_a), (&b, of_b)].map(|(selector, cells)| Chosen { selector, lock: &lock, cells });
+    let found = pairs(a, b).unwrap();
     assert_eq!((found[0].a.name.as_str(), found[0].b.name.as_str()), ("int8, first 128 dimensions", "pq/8"));
     assert_eq!(trec_file_name(&cell(binary(1), 128)), "m+d+binary-64+seed-1+dims-128");
 }
