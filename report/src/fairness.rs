@@ -1,5 +1,6 @@
 //! What a fair study of codecs needs, and whether this sweep has it: each answer is read off the plan and its outcomes, none is
-//! claimed. The codecs compared are those that searches of whole vectors use; whether all cells have results is asked of every cell.
+//! claimed. The codecs compared are those of whole vectors, whether they answer queries or score pairs of sentences; whether all
+//! cells have results is asked of every cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,17 +65,36 @@ fn is_documents(plan: &Plan, from: From) -> bool {
     }
 }
 
+/// Whether an input is vectors, truncated or whole, of the sentences that a dataset of pairs has for fitting. The lock left those
+/// out that stand in a measured pair.
+fn is_to_fit_on(plan: &Plan, from: From) -> bool {
+    let From::Job(job) = from else { return false };
+    let PlannedJob { spec, inputs, .. } = &plan.jobs[job as usize];
+    let fits = |digest: Digest| plan.lock.similarity.values().any(|of| of.fit_texts.sha256 == digest);
+    match spec {
+        Spec::Embed(_) => inputs.iter().any(|input| matches!(input.from, From::Blob(digest) if fits(digest))),
+        Spec::Truncate(_) => inputs.iter().all(|input| is_to_fit_on(plan, input.from)),
+        _ => false,
+    }
+}
+
+/// What a job that scores pairs fits its codec on; nothing where the codec learns nothing.
+fn fitted_on(job: &PlannedJob) -> impl Iterator<Item = &Input> {
+    let is_one = matches!(job.spec, Spec::Similarity(_));
+    job.inputs.iter().filter(move |input| is_one && input.name == "fit")
+}
+
 /// What the plan holds, in the order of its cells.
 struct Sight<'a> {
     plan: &'a Plan,
     outcomes: &'a Outcomes,
-    /// Cells that are searched with whole vectors, with their codecs; whether each has results.
+    /// Cells that measure a codec of whole vectors, with their codecs; whether each has results.
     cells: Vec<(&'a Cell, Codec, bool)>,
 }
 
 /// The list.
 pub(crate) fn checks(plan: &Plan, outcomes: &Outcomes) -> Vec<Check> {
-    let cells = plan.searches().filter_map(|planned| {
+    let cells = plan.cells.iter().filter(|planned| planned.cell.is_retrieval()).filter_map(|planned| {
         let done = outcomes.contains_key(&plan.jobs[planned.job as usize].key);
         Some((&planned.cell, planned.cell.codec().ok()?, done))
     });
@@ -113,6 +133,10 @@ fn list(names: impl IntoIterator<Item = String>) -> String {
 }
 
 impl Sight<'_> {
+    fn is_of_pairs(&self, cell: &Cell) -> bool {
+        self.plan.lock.similarity.contains_key(cell.dataset())
+    }
+
     /// Model and dataset of every cell that `wanted` chooses.
     fn places(&self, wanted: impl Fn(&Codec) -> bool) -> BTreeSet<(&str, &str)> {
         let cells = self.cells.iter().filter(|(_, codec, _)| wanted(codec));
@@ -211,14 +235,14 @@ impl Sight<'_> {
         Check { what: "at least 10 projection seeds", done: Done::of(there, few), detail }
     }
 
-    /// Whether each of `sizes` has the codec that `name` gives it, on the same model and dataset.
-    fn beside(&self, what: &'static str, of: impl Fn(&Codec, u64) -> Option<String>) -> Check {
+    /// Whether each codec has the one beside it that `of` names for it and its bytes, on the same model and dataset.
+    fn beside(&self, what: &'static str, of: impl Fn(&Cell, &Codec, u64) -> Option<String>) -> Check {
         let names: BTreeSet<(&str, &str, String)> =
             self.cells.iter().map(|(cell, codec, _)| (cell.model(), cell.dataset(), codec.name())).collect();
         let mut wanted: BTreeSet<(&str, &str, String)> = BTreeSet::new();
         for (cell, codec, _) in &self.cells {
             let Some(model) = self.plan.lock.models.get(cell.model()) else { continue };
-            let name = of(codec, codec.bytes_per_vector(model.facts.dim));
+            let name = of(cell, codec, codec.bytes_per_vector(model.facts.dim));
             wanted.extend(name.map(|name| (cell.model(), cell.dataset(), name)));
         }
         let lacking = wanted.iter().filter(|wanted| !names.contains(wanted));
@@ -233,13 +257,13 @@ impl Sight<'_> {
     }
 
     fn pq(&self) -> Check {
-        self.beside("pq of the same bytes beside each binary code", |codec, bytes| {
+        self.beside("pq of the same bytes beside each binary code", |_, codec, bytes| {
             codec.as_sign().map(|_| format!("pq/{bytes}"))
         })
     }
 
     fn opq(&self) -> Check {
-        self.beside("opq beside each pq", |codec, _| match codec {
+        self.beside("opq beside each pq", |_, codec, _| match codec {
             Codec::Pq(pq) => Some(format!("opq/{pq}")),
             _ => None,
         })
@@ -267,7 +291,11 @@ impl Sight<'_> {
     }
 
     fn cosine(&self) -> Check {
-        let mut check = self.beside("pq and opq scored by the cosine too", |codec, _| {
+        // Pairs are scored by the cosine whatever the codec's scoring: there is nothing to run beside it.
+        let is_scored =
+            |cell: &Cell, codec: &Codec| matches!(codec, Codec::Pq(_) | Codec::Opq(_)) && !self.is_of_pairs(cell);
+        let mut check = self.beside("pq and opq scored by the cosine too", |cell, codec, _| {
+            let codec = is_scored(cell, codec).then_some(codec)?;
             let cosine = |pq: &Pq| Pq { scoring: PqScoring::Cosine, ..*pq };
             match codec {
                 Codec::Pq(pq) => Some(Codec::Pq(cosine(pq)).name()),
@@ -275,9 +303,7 @@ impl Sight<'_> {
                 _ => None,
             }
         });
-        if check.done != Done::Yes
-            && self.cells.iter().any(|(_, codec, _)| matches!(codec, Codec::Pq(_) | Codec::Opq(_)))
-        {
+        if check.done != Done::Yes && self.cells.iter().any(|(cell, codec, _)| is_scored(cell, codec)) {
             check.detail.push_str(
                 "; decoded vectors are shorter than the vectors were, so by the inner product alone pq and opq mostly find \
                  less at few bytes, and comparisons flatter binary codes",
@@ -312,27 +338,41 @@ impl Sight<'_> {
         Check { what: "rescoring of the first ranks with longer vectors", done: Done::of(count, 0), detail }
     }
 
-    /// Every compressing job reads vectors of documents only.
+    /// Every compressing job reads vectors of documents only, and every codec of pairs is fitted on sentences for that.
     fn training(&self) -> Check {
         let jobs = &self.plan.jobs;
         let compress: Vec<_> = jobs.iter().filter(|job| matches!(job.spec, Spec::Compress(_))).collect();
         let is_clean = |job: &&&PlannedJob| job.inputs.iter().all(|input| is_documents(self.plan, input.from));
         let clean = compress.iter().filter(is_clean).count();
+        let fit: Vec<_> = jobs.iter().filter(|job| fitted_on(job).next().is_some()).collect();
+        let is_apart = |job: &&&PlannedJob| fitted_on(job).all(|input| is_to_fit_on(self.plan, input.from));
+        let apart = fit.iter().filter(is_apart).count();
         let same = self.plan.lock.datasets.iter().filter(|(_, dataset)| dataset.ignore_identical_ids);
         let same: Vec<String> = same.map(|(name, _)| name.clone()).collect();
-        let mut detail = format!(
-            "{clean} of {} compressing jobs read vectors of documents and nothing else; the documents that a codec learns from are \
-             those that it indexes",
-            compress.len()
-        );
-        if !same.is_empty() {
-            detail += &format!(
-                "; in {} a query may itself be a document, and is then learnt from",
-                list(same.iter().cloned())
-            );
+        let mut parts = Vec::new();
+        if !compress.is_empty() || fit.is_empty() {
+            parts.push(format!(
+                "{clean} of {} compressing jobs read vectors of documents and nothing else; the documents that a codec learns \
+                 from are those that it indexes",
+                compress.len()
+            ));
         }
-        let lacking = compress.len() - clean + same.len();
-        let done = if compress.is_empty() && lacking == 0 { Done::Yes } else { Done::of(clean, lacking) };
-        Check { what: "nothing is learnt from queries", done, detail }
+        if !fit.is_empty() {
+            parts.push(format!(
+                "{apart} of {} jobs that fit a codec for pairs do so on sentences of the split `fit`, none of which stands in a \
+                 measured pair",
+                fit.len()
+            ));
+        }
+        if !same.is_empty() {
+            parts.push(format!(
+                "in {} a query may itself be a document, and is then learnt from",
+                list(same.iter().cloned())
+            ));
+        }
+        let lacking = compress.len() - clean + fit.len() - apart + same.len();
+        let nothing = compress.is_empty() && fit.is_empty() && lacking == 0;
+        let done = if nothing { Done::Yes } else { Done::of(clean + apart, lacking) };
+        Check { what: "nothing is learnt from queries", done, detail: parts.join("; ") }
     }
 }

@@ -228,7 +228,7 @@ fn draws_of_a_subsample_are_set_together() {
 }
 
 /// The line of the checklist that starts so.
-fn check(sweep: &Sweep, what: &str) -> String {
+pub(crate) fn check(sweep: &Sweep, what: &str) -> String {
     let text = rendered(sweep, (&Answers::default(), &Texts::new()), markdown::render);
     let (_, list) = text.split_once("## Fairness checklist").unwrap();
     list.lines().find(|line| line.starts_with(&format!("| {what}"))).unwrap_or_else(|| panic!("{what}")).to_owned()

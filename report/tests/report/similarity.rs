@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use bitsweep_measures::correlate;
 use bitsweep_measures::statistics::{Sampling, correlations};
-use bitsweep_proto::lock::{LockedFile, LockedSimilarity, SimilarityCounts};
+use bitsweep_proto::codec::Pq;
+use bitsweep_proto::job::{Embed, SimilaritySpec, Texts as Side, TruncateSpec};
+use bitsweep_proto::lock::{LockedFile, LockedSimilarity, Pooling, SimilarityCounts};
 use bitsweep_proto::outcome::Measured;
-use bitsweep_proto::{Cell, Codec, Digest, Measure};
+use bitsweep_proto::plan::{From, Input, PlannedJob};
+use bitsweep_proto::{Cell, Codec, Digest, Measure, Spec};
 use bitsweep_report::html::{self, Texts};
 use bitsweep_report::ruling::Ruling;
 use bitsweep_report::similarity::{PairScores, PairsByJob, ROUNDS, Similarities};
 use bitsweep_report::{Answers, ReportError, markdown};
 
+use crate::findings::check;
 use crate::pages::{keep, rendered};
 use crate::synthetic::{self, Sweep};
 
@@ -159,6 +163,60 @@ fn cells_without_scores_are_counted() {
     pairs.insert(last, other);
     let error = Similarities::of(&sweep.plan, &sweep.outcomes, &pairs).unwrap_err();
     assert!(matches!(error, ReportError::OtherPairs { .. }), "{error}");
+}
+
+/// What codecs of pairs lack is lacking, what they are fitted on is looked at, and their datasets count.
+#[test]
+fn the_checklist_looks_at_pairs_too() {
+    let (mut sweep, _) = sweep();
+    sweep.plan.lock.datasets = synthetic::empty(&[], &["d"], &[]).plan.lock.datasets;
+    for seed in 0..10 {
+        sweep.done(("m", "d", Codec::Pq(Pq { seed: Some(seed), ..Pq::new(8) })), &[0.3], 0.0);
+    }
+    let starts = check(&sweep, "at least 10 starts");
+    assert!(starts.contains("partly | fewer: opq/8 (1), pq/16 (1), pq/8 (1)"), "{starts}");
+    assert!(check(&sweep, "at least 10 projection seeds").contains("no | fewer: binary/64 (2)"));
+    assert!(check(&sweep, "several models").contains("datasets: 2"));
+    let cosine = check(&sweep, "pq and opq scored by the cosine");
+    assert!(cosine.contains("lacking: pq/8/cosine (m on d)") && !cosine.contains("sts"), "{cosine}");
+}
+
+/// What a codec of pairs is fitted on is read off the plan: sentences kept for that, or others.
+#[test]
+fn sentences_to_fit_on_are_none_that_are_measured() {
+    let fitted_on = |texts: &str| {
+        let (mut sweep, _) = sweep();
+        sweep.plan.jobs.retain(|job| !matches!(job.spec, Spec::Compress(_)));
+        sweep.plan.cells.clear();
+        let first = sweep.plan.jobs.len() as u32;
+        let like = sweep.plan.jobs[0].clone();
+        let input = |name: &str, from: From| Input { name: name.to_owned(), item: String::new(), from };
+        let texts = input("texts", From::Blob(Digest::of(texts.as_bytes())));
+        let embed = Embed {
+            texts: Side::Queries,
+            architecture: "bert".to_owned(),
+            dim: 384,
+            prefix: String::new(),
+            max_tokens: 256,
+            pooling: Pooling::Mean,
+            normalize: true,
+            first_row: 0,
+            rows: 10,
+            chunk_rows: 10,
+        };
+        let score = SimilaritySpec { codec: Codec::pq(8), dim: 128, measures: vec![] };
+        let specs = [
+            (Spec::Embed(embed), texts),
+            (Spec::Truncate(TruncateSpec { dim: 384, dims: 128, normalize: true }), input("vectors", From::Job(first))),
+            (Spec::Similarity(score), input("fit", From::Job(first + 1))),
+        ];
+        let jobs = specs.into_iter().map(|(spec, of)| PlannedJob { spec, inputs: vec![of], ..like.clone() });
+        sweep.plan.jobs.extend(jobs);
+        check(&sweep, "nothing is learnt from queries")
+    };
+    let apart = fitted_on("fit_texts");
+    assert!(apart.contains("yes | 1 of 1 jobs that fit a codec for pairs") && !apart.contains("documents"), "{apart}");
+    assert!(fitted_on("a").contains("no | 0 of 1 jobs that fit a codec for pairs"), "{}", fitted_on("a"));
 }
 
 #[test]
