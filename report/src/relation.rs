@@ -2,7 +2,8 @@
 //!
 //! A point is one model on one dataset: what share of float32's value a reference codec keeps (the mean of its seeds), and the
 //! values of the geometry. Points are few, and those that share a model or a dataset are no independent draws: with fewer than
-//! [`FEWEST`] no coefficient is told at all, and p are of the permutation test, adjusted for every value that was tried.
+//! [`FEWEST`] no coefficient is told at all, and p are of the permutation test, adjusted for every value that was tried. Values
+//! that depend on the number of queries are left out ([`OF_QUERIES`]): over datasets they would stand for that number.
 //!
 //! Owns: which points there are, which codec is the reference, what was tried. Does not own: the statistics
 //! (`bitsweep_measures::statistics`), the values (`bitsweep_vectors::geometry`), how it looks.
@@ -15,7 +16,7 @@ use bitsweep_proto::{Codec, Measure, Task};
 
 use crate::answers::{Answers, mean};
 use crate::compare::Sampling;
-use crate::geometry::{Geometries, VALUES};
+use crate::geometry::{Geometries, OF_QUERIES, VALUES};
 use crate::slopes::is_codec_alone;
 use crate::table::Table;
 
@@ -36,7 +37,8 @@ pub struct Relations {
     pub points: Vec<Point>,
     /// Models on datasets that have a geometry, but no value of the reference codec or of float32: they are no points.
     pub left_out: Vec<(String, String)>,
-    /// One for each value of the geometry that a point has, in the order in which the report shows them.
+    /// One for each value of the geometry that a point has, in the order in which the report shows them; none for those that
+    /// depend on the number of queries.
     pub all: Vec<Relation>,
     /// Values with a coefficient: the family of Holm's adjustment.
     pub tried: usize,
@@ -98,7 +100,8 @@ impl Relations {
                 None => left_out.push((model, dataset)),
             }
         }
-        let mut all: Vec<Relation> = VALUES.iter().filter_map(|names| relation(*names, &points, sampling)).collect();
+        let tried = VALUES.iter().filter(|(name, _)| !OF_QUERIES.contains(name));
+        let mut all: Vec<Relation> = tried.filter_map(|names| relation(*names, &points, sampling)).collect();
         let ps: Vec<f64> = all.iter().filter_map(|one| Some(one.found?.0.p)).collect();
         let tried = ps.len();
         for ((_, adjusted), p) in all.iter_mut().filter_map(|one| one.found.as_mut()).zip(holm(&ps)) {

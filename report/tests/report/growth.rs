@@ -194,7 +194,11 @@ fn studied(shares: &[f64]) -> Sweep {
             sweep.done((model, "d", Codec::Binary { bits: 256, seed }), &[0.8 * share + shift], 0.0);
         }
         let swapped = [2.0, 1.0, 4.0, 3.0, 5.0].get(at).copied().unwrap_or(at as f64 + 1.0);
-        add_geometry(&mut sweep, model, &[("isoscore", at as f64), ("mle", swapped), ("outlier_means", 0.0)]);
+        add_geometry(
+            &mut sweep,
+            model,
+            &[("isoscore", at as f64), ("mle", swapped), ("outlier_means", 0.0), ("query_hubness_gini", at as f64)],
+        );
     }
     // A codec that fewer have is not the reference.
     sweep.done((names[0], "d", Codec::Binary { bits: 64, seed: 0 }), &[0.1], 0.0);
@@ -224,6 +228,7 @@ fn geometry_is_set_against_what_is_kept() {
     assert_eq!((adjusted, found.tried), (4.0 / 120.0, 2), "two were tried: what does not vary is none");
     let (mle, adjusted) = of("mle").found.unwrap();
     assert!((mle.rho - 0.8).abs() < 1e-12 && mle.p == 16.0 / 120.0 && adjusted == mle.p, "tables of Spearman’s ρ");
+    assert!(found.all.iter().all(|one| one.name != "query_hubness_gini"), "it goes with the number of queries");
     assert_eq!((of("outlier_means").found, of("outlier_means").points.len()), (None, 5));
     assert_eq!(found.strongest(2).iter().map(|one| one.name).collect::<Vec<_>>(), ["isoscore", "mle"]);
 
@@ -244,6 +249,8 @@ fn geometry_is_set_against_what_is_kept() {
         "N = 5",
         "no independent draws",
         "2 values were tried",
+        "The hubness of queries is not among them",
+        "hubness of queries to documents",
         "of all 120 orders of the points",
         "With so many points and no ties\nthe least p this test can give is 0.017, by Holm 0.033.",
         "No points, for want of float32 or of this codec: m9 on d.",
