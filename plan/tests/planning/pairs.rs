@@ -41,6 +41,28 @@ fn pairs_need_embeddings_and_a_job_for_each_codec() {
     }
 }
 
+/// Pairs are scored by the cosine whatever the scoring of decoded vectors: both cells have one job, that of the plain codec.
+#[test]
+fn both_scorings_of_decoded_vectors_are_one_job() {
+    let of_pairs = |codecs: Value| {
+        let plan = planned(both(codecs));
+        let cells = plan.cells.iter().filter(|planned| planned.cell.dataset() == "sts");
+        let keys = cells.map(|planned| (planned.cell.to_string(), plan.jobs[planned.job as usize].key));
+        (keys.collect::<Vec<_>>(), count(&plan, Kind::Similarity))
+    };
+    let scorings = json!(["inner_product", "cosine"]);
+    for name in ["pq", "opq"] {
+        let (two, jobs) = of_pairs(json!([{ name: { "bytes": 8, "seeds": 2, "scoring": scorings } }]));
+        assert_eq!((two.len(), jobs), (4, 2));
+        let cosine = |seed: usize| two.iter().find(|(cell, _)| cell.ends_with(&format!("{name}/8/cosine,seed={seed}")));
+        let (plain, _) = of_pairs(json!([{ name: { "bytes": 8, "seeds": 2 } }]));
+        for (seed, (cell, key)) in plain.iter().enumerate() {
+            assert!(two.contains(&(cell.clone(), *key)), "{cell} has its name and its key still");
+            assert_eq!(&cosine(seed).unwrap().1, key, "{cell}");
+        }
+    }
+}
+
 /// Codecs that learn nothing need no sentences to learn from.
 #[test]
 fn what_nobody_learns_from_is_not_embedded() {

@@ -218,6 +218,16 @@ impl Codec {
         }
     }
 
+    /// The codec as pairs of sentences see it: whatever the scoring of decoded vectors, a pair is scored by the cosine, so both
+    /// scorings are one.
+    pub fn of_pairs(&self) -> Self {
+        match *self {
+            Self::Pq(pq) => Self::Pq(Pq { scoring: PqScoring::InnerProduct, ..pq }),
+            Self::Opq(pq) => Self::Opq(Pq { scoring: PqScoring::InnerProduct, ..pq }),
+            other => other,
+        }
+    }
+
     /// Whether a search may miss documents whose scores are among the best, because it does not look at all of them.
     pub fn is_approximate(&self) -> bool {
         matches!(self, Self::Hnsw(_) | Self::Ivfpq(_))
