@@ -1,6 +1,8 @@
 //! Matrix, exclude, include, tiers.
 
-use bitsweep_plan::{Expanded, PlanError, expand};
+use bitsweep_plan::{Expanded, ExpandedCell, PlanError, expand};
+use bitsweep_proto::manifest::Point;
+use bitsweep_proto::{Codec, Manifest};
 use serde_json::{Value, json};
 
 use crate::fixture::{example, manifest, small};
@@ -59,25 +61,66 @@ fn include_wins_over_exclude_and_stands_in_its_place() {
     );
 }
 
+fn shipped(name: &str) -> Manifest {
+    let file = format!("{}/../examples/{name}", env!("CARGO_MANIFEST_DIR"));
+    bitsweep_proto::manifest::read(&std::fs::read_to_string(file).unwrap(), name).unwrap()
+}
+
 /// The study of the examples means what its comments say.
 #[test]
 fn the_study_is_in_tiers() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/study.yaml");
-    let manifest = bitsweep_proto::manifest::read(&std::fs::read_to_string(file).unwrap(), "study.yaml").unwrap();
+    let manifest = shipped("study.yaml");
     let Expanded { cells, problems } = expand(&manifest);
     assert_eq!(problems, []);
     let mut tiers = std::collections::BTreeMap::new();
     for cell in &cells {
         *tiers.entry((cell.tier, cell.track, cell.point.model)).or_insert(0) += 1;
         assert_eq!(cell.tier == 4, cell.track == bitsweep_proto::Track::Exploratory);
+        let dim = if cell.point.model == "all-MiniLM-L6-v2" { 384 } else { 768 };
+        assert_eq!(cell.point.codec.unfit(dim), None);
     }
     // float32, int8, 4 bit lengths × 10 seeds, 4 sizes of PQ × 10 starts × 2 scorings; on three collections.
     let of = |tier, model| tiers.iter().filter(|((t, _, m), _)| (*t, *m) == (tier, model)).map(|(_, n)| n).sum::<i32>();
     assert_eq!([of(1, "all-MiniLM-L6-v2"), of(1, "e5-base-v2"), of(1, "bge-large-en-v1.5")], [3 * 122, 3 * 122, 0]);
     assert_eq!([of(2, "all-MiniLM-L6-v2"), of(2, "bge-large-en-v1.5")], [0, 3 * (1 + 2 * 10 * 2 + 30)]);
     assert!(of(3, "all-MiniLM-L6-v2") > 0 && of(4, "all-MiniLM-L6-v2") > 0);
-    let last = cells.iter().rfind(|cell| cell.tier == 2).unwrap();
-    assert_eq!(last.point.dataset, "nq-500k");
+    // Large models come last in a tier, and so does NQ of each.
+    for tier in [2, 3] {
+        let last = cells.iter().rfind(|cell| cell.tier == tier).unwrap();
+        assert_eq!((last.point.model, last.point.dataset), ("bge-large-en-v1.5", "nq-500k"), "tier {tier}");
+    }
+    // What came to the question later is in the third tier: the second draw, pairs, int2, searches that skip documents.
+    let later = |wanted: &dyn Fn(&Point<'_>) -> bool| {
+        let cells: Vec<_> = cells.iter().filter(|cell| cell.tier < 4 && wanted(&cell.point)).collect();
+        assert!(cells.iter().all(|cell| cell.tier == 3));
+        cells.len()
+    };
+    // float32, int8, int4, int2, rabitq, 40 binary codes, 80 of PQ, 40 of its fast scans; two models.
+    assert_eq!(later(&|point| point.dataset == "nq-500k-again"), 2 * (5 + 40 + 80 + 40));
+    // Those, 24 of OPQ, and binary codes about the mean: 3 lengths × 3 rotations × 10 seeds and 3 of principal directions.
+    assert_eq!(later(&|point| point.dataset == "stsb"), 3 * (5 + 40 + 80 + 40 + 24 + 93));
+    // 3 and 6 ways to search, without second stages; three models on three collections.
+    assert_eq!(later(&|point| point.codec.is_approximate()), 3 * 3 * (3 + 6));
+    assert_eq!(later(&|point| point.codec == Codec::Int2 && point.dataset == "scifact"), 3 * 7);
+    assert!(manifest.codes && manifest.geometry && manifest.speed.is_none());
+}
+
+/// Times are taken apart from the study, of what the study has.
+#[test]
+fn the_speed_of_the_study_is_of_its_cells() {
+    let (study, speed) = (shipped("study.yaml"), shipped("study-speed.yaml"));
+    let Expanded { cells, problems } = expand(&speed);
+    assert_eq!(problems, []);
+    assert!(speed.speed.is_some());
+    let studied = expand(&study).cells;
+    for cell in &cells {
+        let is_it = |other: &ExpandedCell<'_>| other.point == cell.point;
+        assert!(studied.iter().any(is_it), "{:?}", cell.point);
+    }
+    assert_eq!(speed.seed, study.seed);
+    for name in speed.datasets.keys() {
+        assert_eq!(speed.datasets[name], study.datasets[name], "{name}");
+    }
 }
 
 #[test]
