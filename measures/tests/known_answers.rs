@@ -36,6 +36,11 @@ struct Collection {
 }
 
 fn read(qrels: &PathBuf, run: &PathBuf, depth: usize) -> Collection {
+    read_as((qrels, |grade| grade), run, depth)
+}
+
+/// The same with other grades in the place of those of the file.
+fn read_as((qrels, grade_of): (&PathBuf, fn(i32) -> i32), run: &PathBuf, depth: usize) -> Collection {
     let mut hits: BTreeMap<String, Vec<(String, f64)>> = BTreeMap::new();
     for row in rows(run) {
         hits.entry(row[0].clone()).or_default().push((row[2].clone(), row[4].parse().unwrap()));
@@ -60,7 +65,7 @@ fn read(qrels: &PathBuf, run: &PathBuf, depth: usize) -> Collection {
     let mut judged: BTreeMap<String, Vec<(Option<u32>, i32)>> = BTreeMap::new();
     for row in rows(qrels) {
         let document = row_of.get(row[2].as_str()).copied();
-        judged.entry(row[0].clone()).or_default().push((document, row[3].parse().unwrap()));
+        judged.entry(row[0].clone()).or_default().push((document, grade_of(row[3].parse().unwrap())));
     }
     let judgements = judged.into_iter().map(|(query, graded)| {
         let known = graded.iter().filter_map(|(document, grade)| document.map(|document| (document, *grade)));
@@ -95,10 +100,23 @@ fn measure(name: &str) -> Option<Measure> {
 
 /// Compares every line of `expected` that names one of our measures; returns how many there were.
 fn check(collection: &Collection, expected: &PathBuf, complete: bool) -> usize {
+    check_those(|_| true, collection, expected, complete)
+}
+
+/// The same of the measures that are wanted.
+fn check_those(
+    is_wanted: impl Fn(Measure) -> bool,
+    collection: &Collection,
+    expected: &PathBuf,
+    complete: bool,
+) -> usize {
     let empty = QueryRun::default();
     let mut compared = 0;
     for row in rows(expected) {
         let (Some(measure), [_, query, number]) = (measure(&row[0]), row.as_slice()) else { continue };
+        if !is_wanted(measure) {
+            continue;
+        }
         let of = |query: &String| -> Value {
             let run = collection.runs.get(query).unwrap_or(&empty);
             evaluate(measure, run, &collection.judgements[query], None).unwrap()
@@ -148,6 +166,8 @@ fn trec_eval_test_files() {
     let table = [
         ("results.test", all, "out.test.a", false, 43),
         ("results.test", all, "out.test.aq", false, 4 * 43),
+        // Unusual cut-offs: P_3, P_7, ndcg_cut_23, recall_2000, success_20 … of three queries and their mean.
+        ("results.test", all, "out.test.meas_params", false, 4 * 11),
         ("results.trunc", all, "out.test.aqc", true, 4 * 43),
         ("results.trunc", 100, "out.test.aqcM", true, 4 * 43),
     ];
@@ -155,6 +175,22 @@ fn trec_eval_test_files() {
         let collection = read(&qrels, &folder.join(run), depth);
         assert_eq!(check(&collection, &folder.join(expected), complete), lines, "{expected}");
     }
+}
+
+/// `-l2`: a document is relevant from grade 2 on. Ours is grade 1 throughout, so whoever wants this writes 0 for 1 in the judgements:
+/// then every binary measure is that of trec_eval. Its nDCG does not know of `-l` and keeps the grades as they are.
+#[test]
+fn trec_eval_with_a_level_of_relevance() {
+    let Some(data) = data() else { return };
+    let folder = data.join("trec_eval");
+    let [qrels, run] = ["qrels.rel_level", "results.test"].map(|name| folder.join(name));
+    let expected = folder.join("out.test.aql");
+    let is_graded = |measure: Measure| matches!(measure, Measure::Ndcg { .. });
+    let binary = read_as((&qrels, |grade| if grade == 1 { 0 } else { grade }), &run, usize::MAX);
+    let graded = read(&qrels, &run, usize::MAX);
+    let cut_offs = 9;
+    assert_eq!(check_those(is_graded, &graded, &expected, false), 4 * cut_offs);
+    assert_eq!(check_those(|measure| !is_graded(measure), &binary, &expected, false), 4 * (43 - cut_offs));
 }
 
 #[test]
