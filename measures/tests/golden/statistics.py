@@ -1,6 +1,6 @@
-"""Known answers for the statistics, by SciPy, statsmodels and ranx.
+"""Known answers for the statistics, by SciPy and statsmodels.
 
-    pip install scipy statsmodels ranx && python statistics.py > statistics.json
+    pip install scipy statsmodels && python statistics.py > statistics.json
 """
 
 import json
