@@ -15,7 +15,8 @@ pub(super) struct SpeedView {
     how: String,
     /// A row for each cell.
     all: GridView,
-    /// Queries per second by the number of documents and their dataset, of models that were searched among several numbers.
+    /// Queries per second and latencies by the number of documents and their dataset, of models that were searched among several
+    /// numbers.
     sizes: Option<GridView>,
 }
 
@@ -63,20 +64,21 @@ fn all(speeds: &[Speed]) -> GridView {
     GridView::new(head.map(str::to_owned).into(), speeds.iter().map(row).collect(), 6)
 }
 
-/// One codec of a model, searched by the same code on one kind of machine: queries per second by documents and dataset.
+/// One codec of a model, searched by the same code on one kind of machine: by documents and dataset the median of queries per
+/// second, and the median and the 95 % quantile of the latency.
 struct Growth<'a> {
     model: &'a str,
     codec: String,
     /// CPU, version and kernels.
     machine: [&'a str; 3],
     dim: u32,
-    rates: BTreeMap<(u64, &'a str), String>,
+    times: BTreeMap<(u64, &'a str), [String; 3]>,
 }
 
 impl Growth<'_> {
     /// Whether the numbers of documents differ: several datasets of one size show no growth.
     fn grows(&self) -> bool {
-        let mut counts = self.rates.keys().map(|(documents, _)| *documents);
+        let mut counts = self.times.keys().map(|(documents, _)| *documents);
         let first = counts.next();
         counts.any(|documents| Some(documents) != first)
     }
@@ -91,20 +93,25 @@ fn sizes(speeds: &[Speed]) -> Option<GridView> {
         let is_it = |row: &Growth<'_>| (row.model, &row.codec, row.machine, row.dim) == (model, &codec, machine, dim);
         let at = rows.iter().position(is_it).unwrap_or(rows.len());
         if at == rows.len() {
-            rows.push(Growth { model, codec, machine, dim, rates: BTreeMap::new() });
+            rows.push(Growth { model, codec, machine, dim, times: BTreeMap::new() });
         }
         let size = (speed.fact("documents"), speed.dataset.as_str());
-        rows[at].rates.entry(size).or_insert_with(|| rate(speed, "median"));
+        let latency = |of: &str| milliseconds(speed.values.get(&format!("latency_{of}_ms")));
+        rows[at].times.entry(size).or_insert_with(|| [rate(speed, "median"), latency("p50"), latency("p95")]);
     }
     rows.retain(Growth::grows);
-    let sizes: BTreeSet<(u64, &str)> = rows.iter().flat_map(|row| row.rates.keys().copied()).collect();
+    let sizes: BTreeSet<(u64, &str)> = rows.iter().flat_map(|row| row.times.keys().copied()).collect();
     let head = ["Model", "Codec", "CPU", "Version", "Kernels", "Dimensions"].map(str::to_owned).into_iter();
-    let of_size = |(documents, dataset): &(u64, &str)| format!("{} documents ({dataset})", grouped(*documents));
-    let head = head.chain(sizes.iter().map(of_size)).collect();
+    let of_size = |(documents, dataset): &(u64, &str)| {
+        let size = format!("{} documents ({dataset})", grouped(*documents));
+        [size, "p50, ms".to_owned(), "p95, ms".to_owned()]
+    };
+    let head = head.chain(sizes.iter().flat_map(of_size)).collect();
     let row = |row: &Growth<'_>| {
-        let rates = sizes.iter().map(|size| row.rates.get(size).cloned().unwrap_or_else(|| "–".to_owned()));
+        let none = || ["–"; 3].map(str::to_owned);
+        let times = sizes.iter().flat_map(|size| row.times.get(size).cloned().unwrap_or_else(none));
         let names = [row.model.to_owned(), row.codec.clone()].into_iter().chain(row.machine.map(str::to_owned));
-        names.chain([row.dim.to_string()]).chain(rates).collect()
+        names.chain([row.dim.to_string()]).chain(times).collect()
     };
     (!rows.is_empty()).then(|| GridView::new(head, rows.iter().map(row).collect(), 5))
 }

@@ -112,13 +112,14 @@ fn the_report_has_an_appendix() {
         "64.5",
         "5,183 documents (d)",
         "171,332 documents (e)",
+        "p95, ms",
     ] {
         assert!(page.contains(&words.replace('/', "&#x2f;")), "{words}");
         assert!(text.contains(words), "{words} in\n{text}");
     }
     assert!(text.contains("| m | d | binary/64, seed 2 | An Example CPU | 0.1.0 | own, 256 bits | 5,183 |"), "{text}");
     assert!(
-        text.contains("| m | binary/64 | An Example CPU | 0.1.0 | own, 256 bits | 384 | 1,000,000 | 64.5 |"),
+        text.contains("| m | binary/64 | An Example CPU | 0.1.0 | own, 256 bits | 384 | 1,000,000 | 0.2500 | 1.50 | 64.5 | 0.2500 | 1.50 |"),
         "{text}"
     );
     assert!(!rendered(&plain, (&plain.answers(), &texts), html::render).contains("speed of searches"));
@@ -136,8 +137,11 @@ fn growth_mixes_neither_versions_nor_datasets() {
     assert!(!text.contains("| m | int8 | An Example CPU |"), "two datasets of one size are no growth: {text}");
     timed(&mut sweep, ("f", Codec::Int8), (171_332, 30.0));
     let text = page(&sweep);
-    assert!(text.contains("| 5,183 documents (d) | 5,183 documents (e) | 171,332 documents (f) |"), "{text}");
-    let row = "| m | int8 | An Example CPU | 0.1.0 | faiss-0.13 | 384 | 4,321 | 1,000 | 30 |";
+    let sizes = ["5,183 documents (d)", "5,183 documents (e)", "171,332 documents (f)"];
+    let heads = sizes.map(|size| format!("| {size} | p50, ms | p95, ms ")).concat();
+    assert!(text.contains(&heads), "{text}");
+    let row =
+        "| m | int8 | An Example CPU | 0.1.0 | faiss-0.13 | 384 | 4,321 | 0.2500 | 1.50 | 1,000 | 0.2500 | 1.50 | 30 |";
     assert!(text.contains(row), "{text}");
     let last = sweep.plan.cells.last().unwrap().job;
     let key = sweep.plan.jobs[last as usize].key;
@@ -153,5 +157,5 @@ fn one_size_has_no_growth() {
     let mut sweep = results();
     timed(&mut sweep, ("d", BINARY), (5183, 1e6));
     let page = rendered(&sweep, (&sweep.answers(), &Texts::new()), html::render);
-    assert!(page.contains("Appendix: speed of searches") && !page.contains("by the number of documents:"));
+    assert!(page.contains("Appendix: speed of searches") && !page.contains("By the number of documents:"));
 }
