@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bitsweep_proto::cell::Axis;
+use bitsweep_proto::manifest::{self, CodecAxis, Include, OneOrMany};
 use bitsweep_proto::plan::{From, PlannedCell};
-use bitsweep_proto::{JobKey, Outcome, Plan, SweepId};
+use bitsweep_proto::{Cell, JobKey, Outcome, Plan, SweepId};
 use serde_json::{Value, json};
 
 use crate::cli::{ExplainArgs, SourceArgs};
@@ -35,16 +36,37 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
         known.outcomes = place.all_outcomes().await?;
     }
     let jobs: Vec<Value> = lineage.iter().map(|index| known.job(&plan, *index)).collect();
+    let entries = entries(&plan, &planned.cell);
     if args.json {
-        out(&format!("{:#}\n", json!({ "cell": planned.cell.to_string(), "tier": planned.tier, "jobs": jobs })))?;
+        let cell = planned.cell.to_string();
+        out(&format!("{:#}\n", json!({ "cell": cell, "tier": planned.tier, "entries": entries, "jobs": jobs })))?;
         return Ok(Exit::Done);
     }
-    out(&format!("{} (tier {})\n", planned.cell, planned.tier))?;
+    out(&format!("{} (tier {})\nof the manifest: {}\n", planned.cell, planned.tier, entries.join(", ")))?;
     for job in &jobs {
         let text = |name: &str| job[name].as_str().unwrap_or_default();
         out(&format!("\n{} ({}): {}\n  {}\n", text("job"), &text("key")[..12], text("state"), text("why")))?;
     }
     Ok(Exit::Done)
+}
+
+/// The entries of the manifest that made a cell: its model, its dataset, and the first entry that lists its codec.
+fn entries(plan: &Plan, cell: &Cell) -> Vec<String> {
+    let mut entries = vec![format!("models.{}", cell.model()), format!("datasets.{}", cell.dataset())];
+    // A plan holds the text that it was made from: it was read once.
+    let (Ok(manifest), Ok(codec)) = (manifest::read(&plan.manifest, "manifest"), cell.codec()) else { return entries };
+    let listed = |axis: &CodecAxis| axis.expand().contains(&codec);
+    let in_matrix = || Some(format!("codecs[{}]", manifest.codecs.iter().position(listed)?));
+    let included = || {
+        let place = |include: &Include| {
+            let is = |names: &OneOrMany<String>, name: &str| names.iter().any(|one| one == name);
+            is(&include.model, cell.model()) && is(&include.dataset, cell.dataset())
+        };
+        let wanted = |include: &Include| place(include) && include.codec.iter().any(listed);
+        Some(format!("include[{}]", manifest.include.iter().position(wanted)?))
+    };
+    entries.extend(in_matrix().or_else(included));
+    entries
 }
 
 /// Where to look, and the plan. Without a coordinator a manifest is explained as it is now: what would run is the question.

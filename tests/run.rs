@@ -204,8 +204,10 @@ fn reading_commands_speak_json_and_text() {
     let cell = "model=tiny,dataset=pocket,codec=pq/8";
     let why = bench.ok(&["explain", cell]);
     assert!(why.contains("measure") && why.contains("embed") && why.contains("done"), "{why}");
+    assert!(why.contains("of the manifest: models.tiny, datasets.pocket, codecs[3]"), "{why}");
     let why = json(&bench.ok(&["explain", "codec=int8", "sweep.yaml", "--json"]));
     assert_eq!(why["cell"], "model=tiny,dataset=pocket,codec=int8");
+    assert_eq!(why["entries"], serde_json::json!(["models.tiny", "datasets.pocket", "codecs[1]"]));
 
     let rows = json(&bench.ok(&["export", "--format", "json"]));
     assert_eq!(rows.as_array().unwrap().len(), 35);
@@ -247,8 +249,6 @@ fn two_codecs_are_compared_query_by_query() {
     assert!(same, "{itself}");
 }
 
-#[test]
-fn a_damaged_or_lost_blob_is_made_again_and_nothing_else() {
 /// `--with` another sweep of the store: the same ids may be other queries by now.
 #[test]
 fn sweeps_are_compared_only_where_they_asked_the_same() {
@@ -292,6 +292,8 @@ fn sweeps_are_compared_only_where_they_asked_the_same() {
     assert!(!same.contains("warning"), "{same}");
 }
 
+#[test]
+fn a_damaged_or_lost_blob_is_made_again_and_nothing_else() {
     let bench = Bench::new();
     bench.ok(&["run", "sweep.yaml", "--quiet"]);
     let table = bench.table();
