@@ -57,7 +57,7 @@ pub(crate) const VALUES: [(&str, &str); 18] = [
     ("outlier_means", "dimensions whose mean is an outlier (6 σ)"),
     ("greatest_kurtosis", "greatest excess kurtosis of a dimension"),
     ("variance_ratio", "greatest by median variance of a dimension"),
-    ("heterogeneity", "coefficient of variation of the dimensions' variances"),
+    ("heterogeneity", "coordinate heterogeneity, by a proxy (coefficient of variation of the dimensions' variances)"),
 ];
 
 /// Those of them that depend on how many queries were asked, for each query adds ten occurrences: they describe one dataset under
