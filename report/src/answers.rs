@@ -17,6 +17,7 @@ use bitsweep_proto::{Codec, JobKey, Measure, Plan, Task, manifest};
 
 use crate::compare::{Deviations, PerQuery, Sampling, Settings, mean_of_seeds};
 use crate::contrast::{self, Contrast};
+use crate::per_query::Widest;
 use crate::similarity::Similarities;
 use crate::{Outcomes, ReportError, hard, missed, truncated};
 
@@ -82,6 +83,8 @@ pub struct Answer {
     pub deviations: Option<Deviations>,
     /// Share of the queries whose value the order of tied documents leaves open, mean over the seeds.
     pub open: f64,
+    /// The query that this leaves open most widely, under any one seed.
+    pub widest: Option<Widest>,
     /// The bootstrap interval of the mean over queries.
     pub interval: [f64; 2],
     /// Of a recall, of [`Answers::hero`] and of [`Answers::hero_of_task`] for retrieval: the mean difference to float32, and its
@@ -159,8 +162,10 @@ impl Answers {
     pub fn hard_queries(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for panel in &self.panels {
-            let lost = self.hero_of(panel).map(|measure| hard::lost(panel, measure)).unwrap_or_default();
-            wanted.entry(&panel.dataset).or_default().extend(lost.into_iter().map(|lost| lost.query));
+            let Some(measure) = self.hero_of(panel) else { continue };
+            let open = hard::open(panel, measure).and_then(|(_, widest)| panel.queries.get(widest.query));
+            let lost = hard::lost(panel, measure).into_iter().map(|lost| lost.query);
+            wanted.entry(&panel.dataset).or_default().extend(lost.chain(open.map(String::as_str)));
         }
         wanted
     }
@@ -267,6 +272,10 @@ fn answer(cells: &[&PerQuery], measure: Measure) -> Option<Answer> {
         seeds: by_seed.iter().map(|values| mean(values)).collect(),
         deviations: components(&by_seed).map(Deviations::from),
         open: mean(&open),
+        widest: cells
+            .iter()
+            .filter_map(|cell| cell.widest(measure))
+            .reduce(|a, b| if b.width() > a.width() { b } else { a }),
         interval: [f64::NAN; 2],
         loss: None,
     })

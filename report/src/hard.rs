@@ -1,4 +1,4 @@
-//! Queries that float32 answers and codecs lose.
+//! Queries that float32 answers and codecs lose, and those that the order of ties decides.
 //!
 //! float32 answers a query where its value is above 0. A codec loses it where its own value, averaged over seeds and over the
 //! orders of tied documents, is less than half of float32's; it gains one that float32 does not answer, where its value is
@@ -7,6 +7,7 @@
 use bitsweep_proto::{Codec, Measure};
 
 use crate::answers::{LineAnswers, PanelAnswers};
+use crate::per_query::Widest;
 
 /// Queries shown of each model and dataset.
 const SHOWN: usize = 8;
@@ -74,6 +75,12 @@ pub(crate) fn lost(panel: &PanelAnswers, measure: Measure) -> Vec<Lost<'_>> {
     lost.sort_by_key(|lost| std::cmp::Reverse(lost.losers));
     lost.truncate(SHOWN);
     lost
+}
+
+/// The codec and the query of which the order of tied documents leaves most open, of all codecs and seeds; of several the first.
+pub(crate) fn open(panel: &PanelAnswers, measure: Measure) -> Option<(&LineAnswers, Widest)> {
+    let found = panel.plain().filter_map(|line| Some((line, line.answers.get(&measure)?.widest?)));
+    found.reduce(|a, b| if b.1.width() > a.1.width() { b } else { a })
 }
 
 #[cfg(test)]

@@ -36,6 +36,24 @@ pub struct Bounds {
     pub trec_eval: Option<f64>,
 }
 
+/// A query whose value the order of tied documents leaves open.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Widest {
+    /// Its row among the queries.
+    pub query: usize,
+    /// Its value under the least lucky order.
+    pub min: f64,
+    /// Under the luckiest.
+    pub max: f64,
+}
+
+impl Widest {
+    /// How much is open.
+    pub fn width(&self) -> f64 {
+        self.max - self.min
+    }
+}
+
 /// A cell with what was measured on it.
 #[derive(Clone, Debug)]
 pub struct Measured {
@@ -83,6 +101,19 @@ impl PerQuery {
     pub fn open(&self, measure: Measure) -> usize {
         let bounds = self.bounds.get(&measure).into_iter().flatten();
         bounds.filter(|bounds| bounds.max - bounds.min > ROUNDING).count()
+    }
+
+    /// The query that ties leave open most widely, with its least and greatest value; of several the first, `None` where no query is
+    /// open.
+    pub fn widest(&self, measure: Measure) -> Option<Widest> {
+        let mut widest: Option<Widest> = None;
+        for (query, bounds) in self.bounds.get(&measure).into_iter().flatten().enumerate() {
+            let found = Widest { query, min: bounds.min, max: bounds.max };
+            if found.width() > widest.map_or(ROUNDING, |widest| widest.width()) {
+                widest = Some(found);
+            }
+        }
+        widest
     }
 }
 

@@ -23,12 +23,24 @@ pub(crate) struct FailuresView {
     /// The measure of all tables but that of cut-offs.
     hero: String,
     ties: GridView,
+    /// The query that ties leave open most widely; none where no query is open.
+    open: Option<OpenView>,
     tolls: Option<GridView>,
     hard: Option<GridView>,
     depths: Option<GridView>,
     /// Of binary codes, where they were looked into.
     bits: Option<BitsView>,
     copies: String,
+}
+
+/// One query whose value the order of tied documents decides.
+#[derive(Debug, Serialize)]
+struct OpenView {
+    codec: String,
+    query: String,
+    text: String,
+    least: String,
+    greatest: String,
 }
 
 /// A table: head, rows, and the columns that hold numbers.
@@ -68,6 +80,7 @@ pub(super) fn views(source: &Source<'_>, panels: &[Panel<'_>]) -> Vec<FailuresVi
             dataset: panel.dataset.clone(),
             hero: hero.to_string(),
             ties: ties(source, panel, (hero, panels)),
+            open: open(source, panel, hero),
             tolls: tolls(panel, hero),
             hard: hard(source, panel, hero),
             depths: depths(panel),
@@ -102,6 +115,25 @@ fn ties(source: &Source<'_>, panel: &PanelAnswers, (hero, panels): (Measure, &[P
     GridView::new(head(&names), panel.plain().map(row).collect(), 1)
 }
 
+/// An example of a tie that matters: the query that is open most widely.
+fn open(source: &Source<'_>, panel: &PanelAnswers, hero: Measure) -> Option<OpenView> {
+    let (line, widest) = hard::open(panel, hero)?;
+    let query = panel.queries.get(widest.query)?;
+    Some(OpenView {
+        codec: line.name.clone(),
+        query: query.clone(),
+        text: text(source, panel, query),
+        least: value(widest.min),
+        greatest: value(widest.max),
+    })
+}
+
+/// The beginning of a query; empty where it is not known.
+fn text(source: &Source<'_>, panel: &PanelAnswers, query: &str) -> String {
+    let words = source.texts.get(&panel.dataset).and_then(|texts| texts.get(query));
+    words.map(|words| words.chars().take(SHOWN).collect()).unwrap_or_default()
+}
+
 /// Codec, queries lost and gained against float32; none without float32.
 fn tolls(panel: &PanelAnswers, hero: Measure) -> Option<GridView> {
     let row = |line: &LineAnswers| {
@@ -117,12 +149,10 @@ fn tolls(panel: &PanelAnswers, hero: Measure) -> Option<GridView> {
 
 /// The queries that most codecs lose, with their texts where they are known.
 fn hard(source: &Source<'_>, panel: &PanelAnswers, hero: Measure) -> Option<GridView> {
-    let texts = source.texts.get(&panel.dataset);
     let row = |lost: Lost<'_>| {
-        let words = texts.and_then(|texts| texts.get(lost.query)).map(String::as_str).unwrap_or_default();
         vec![
             lost.query.to_owned(),
-            words.chars().take(SHOWN).collect(),
+            text(source, panel, lost.query),
             value(lost.float32),
             format!("{} of {}", lost.losers, lost.codecs),
             lost.kept_by.unwrap_or("none").to_owned(),
