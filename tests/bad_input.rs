@@ -101,6 +101,12 @@ fn manifests() -> Vec<Case> {
         case("exclude matches no cell", 2, PLAN, |b| {
             manifest(b, "measures:", "exclude: [{ codec: pq/32 }]\nmeasures:")
         }),
+        case("exclude wants seeds of a codec that has none", 2, PLAN, |b| {
+            manifest(b, "measures:", "exclude: [{ codec: { pq: { bytes: 8, seeds: [0] } } }]\nmeasures:")
+        }),
+        case("exclude wants seeds that a codec lacks", 2, PLAN, |b| {
+            manifest(b, "measures:", "exclude: [{ codec: { binary: { bits: 64, seeds: [5] } } }]\nmeasures:")
+        }),
         case("pq bytes that do not divide the dimension", 2, PLAN, |b| manifest(b, "bytes: 8", "bytes: 12")),
         case("pq4fs bytes that do not divide the dimension", 2, PLAN, |b| {
             manifest(b, "- int8", "- int8\n  - pq4fs: { bytes: 12 }")

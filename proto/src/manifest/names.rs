@@ -102,11 +102,19 @@ impl Names<'_> {
         for pointer in self.entries(pointer) {
             let Some(value) = self.tree.value.pointer(&pointer) else { continue };
             let Ok(pattern) = serde_json::from_value::<CodecPattern>(value.clone()) else { continue };
-            if !listed.iter().any(|codec| pattern.matches(codec)) {
+            if listed.iter().any(|codec| pattern.matches(codec)) {
+                continue;
+            }
+            let cut = words::cut(&value.to_string());
+            if let Some(seeds) = pattern.without_seeds().and_then(|pattern| seeds(&pattern, listed)) {
+                let found = format!("{cut}, but there are no such seeds in this sweep: {seeds}");
+                let allowed = "seeds that the codec has, or a pattern without seeds".to_owned();
+                self.out.push(self.mistake(&pointer, found, allowed));
+            } else {
                 let mut known: Vec<String> = listed.iter().map(Codec::name).collect();
                 known.dedup();
                 let nearest = value.as_str().and_then(|name| words::nearest(name, known.iter().map(String::as_str)));
-                let found = format!("{}, which matches no codec of this sweep", words::cut(&value.to_string()));
+                let found = format!("{cut}, which matches no codec of this sweep");
                 self.out.push(Mistake { nearest, ..self.mistake(&pointer, found, words::names(&known)) });
             }
         }
@@ -143,5 +151,50 @@ impl Names<'_> {
                 }
             }
         }
+    }
+}
+
+/// Codecs told of in one message.
+const TOLD: usize = 3;
+
+/// The seeds of each codec that matches, in words; `None` where none does.
+fn seeds(pattern: &CodecPattern, listed: &[Codec]) -> Option<String> {
+    let mut seeds: Vec<(String, Vec<u32>)> = Vec::new();
+    for codec in listed.iter().filter(|codec| pattern.matches(codec)) {
+        let name = codec.name();
+        let at = seeds.iter().position(|(of, _)| *of == name).unwrap_or(seeds.len());
+        if at == seeds.len() {
+            seeds.push((name, Vec::new()));
+        }
+        seeds[at].1.extend(codec.seed());
+    }
+    let more = seeds.len().saturating_sub(TOLD);
+    let told = seeds.iter().take(TOLD).map(|(name, seeds)| format!("{name} has {}", ranges(seeds)));
+    let mut told: Vec<String> = told.collect();
+    told.extend((more > 0).then(|| format!("{more} more match without seeds")));
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// `none`, `0`, `0 to 2`, `0 to 2 and 7`.
+fn ranges(seeds: &[u32]) -> String {
+    let mut seeds = seeds.to_vec();
+    seeds.sort_unstable();
+    seeds.dedup();
+    let runs = seeds.chunk_by(|a, b| a.checked_add(1) == Some(*b));
+    let words = runs.map(|run| match run {
+        [first, .., last] => format!("{first} to {last}"),
+        run => run.iter().map(u32::to_string).collect(),
+    });
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(" and ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_told_in_words() {
+        assert_eq!([&[][..], &[3], &[0, 1, 2], &[7, 0, 1]].map(ranges), ["none", "3", "0 to 2", "0 to 1 and 7"]);
     }
 }

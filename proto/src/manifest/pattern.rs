@@ -131,6 +131,22 @@ impl CodecPattern {
     }
 }
 
+impl CodecPattern {
+    /// The same whatever the seeds; `None` where it asks for none.
+    pub(super) fn without_seeds(&self) -> Option<Self> {
+        let of_pq = |pattern: &PqPattern| pattern.seeds.is_some().then(|| PqPattern { seeds: None, ..pattern.clone() });
+        match self {
+            Self::Pq(pattern) => of_pq(pattern).map(Self::Pq),
+            Self::Opq(pattern) => of_pq(pattern).map(Self::Opq),
+            Self::Pq4fs(pattern) => of_pq(pattern).map(Self::Pq4fs),
+            Self::Binary(pattern) => {
+                pattern.seeds.is_some().then(|| Self::Binary(BinaryPattern { seeds: None, ..pattern.clone() }))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A text is not the name of a codec or of a family of them.
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" does not name codecs: {NAME_WORDS}")]
