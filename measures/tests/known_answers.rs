@@ -177,8 +177,9 @@ fn trec_eval_test_files() {
     }
 }
 
-/// `-l2`: a document is relevant from grade 2 on. Ours is grade 1 throughout, so whoever wants this writes 0 for 1 in the judgements:
-/// then every binary measure is that of trec_eval. Its nDCG does not know of `-l` and keeps the grades as they are.
+/// `-l2`: a document is relevant from grade 2 on. Ours is grade 1 throughout, so whoever wants this writes 0 for 1 in
+/// the judgements: then every binary measure is that of trec_eval. Its nDCG does not know of `-l` and keeps the grades
+/// as they are.
 #[test]
 fn trec_eval_with_a_level_of_relevance() {
     let Some(data) = data() else { return };

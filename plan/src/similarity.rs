@@ -1,8 +1,8 @@
 //! The recipe of the similarity family: which jobs one model on one dataset of pairs needs, and each codec on top.
 //!
 //! Embeddings of both sentences of the pairs, and of the sentences that codecs are fitted on where a codec learns at all, shared by
-//! every codec; per codec one job that fits, scores and measures. All scores of pairs are cosines, so a codec that is listed with
-//! both scorings of its decoded vectors is one job: its two cells have the same result by construction.
+//! every codec; per codec one job that fits, scores and measures. All scores of pairs are cosines, so a codec that is
+//! listed with both scorings of its decoded vectors is one job: its two cells have the same result by construction.
 
 use bitsweep_proto::job::{SimilaritySpec, Texts, TruncateSpec};
 use bitsweep_proto::lock::{LockedFile, LockedModel, LockedSimilarity};
@@ -49,7 +49,8 @@ impl<'a> Similarity<'a> {
         Self { of: self.of, measures: self.measures, sides, truncation }
     }
 
-    /// The job of `codec`, with all that it needs. It is that of the default scoring of decoded vectors, whichever is asked for.
+    /// The job of `codec`, with all that it needs. It is that of the default scoring of decoded vectors, whichever is
+    /// asked for.
     pub(crate) fn measure(&self, graph: &mut Graph<'_>, codec: Codec) -> u32 {
         let codec = codec.of_pairs();
         let locked = self.of.locked;

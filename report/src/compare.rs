@@ -78,8 +78,8 @@ pub struct Pair {
 /// Puts together what belongs together: cells that are equal on the axes model and dataset, but for those that a selector
 /// names. In the order of the first side.
 ///
-/// Fails where a side holds two codecs in one place, where it is not told which, and where the queries or the judgements of two
-/// sides differ: in their content, not only in their ids.
+/// Fails where a side holds two codecs in one place, where it is not told which, and where the queries or the
+/// judgements of two sides differ: in their content, not only in their ids.
 pub fn pairs(a: Chosen<'_>, b: Chosen<'_>) -> Result<Vec<Pair>, ReportError> {
     let is_shared = |axis: &Axis| !a.selector.names(*axis) && !b.selector.names(*axis);
     let shared: Vec<Axis> = [Axis::Model, Axis::Dataset].into_iter().filter(is_shared).collect();

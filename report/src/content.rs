@@ -1,5 +1,5 @@
-//! Whether two sides of a comparison were asked the same questions. An id says little: `1` to `225` are ids of many sets, and
-//! a file may have changed under the same ids. So what counts is the content that the locks name by its hash.
+//! Whether two sides of a comparison were asked the same questions. An id says little: `1` to `225` are ids of many
+//! sets, and a file may have changed under the same ids. So what counts is the content that the locks name by its hash.
 //!
 //! Owns: what refuses a pairing, and what only wants a word. Does not own: which cells are paired ([`crate::compare`]).
 
@@ -53,10 +53,11 @@ impl Named<'_> {
     }
 }
 
-/// What a reader must know of two sides that were asked the same questions: nothing where they searched the same documents.
+/// What a reader must know of two sides that were asked the same questions: nothing where they searched the same
+/// documents.
 ///
-/// Fails where queries or judgements are not the same content: a difference query by query would then mean nothing. `names`
-/// are those of the sides, for the message.
+/// Fails where queries or judgements are not the same content: a difference query by query would then mean nothing.
+/// `names` are those of the sides, for the message.
 pub(crate) fn warnings(a: Named<'_>, b: Named<'_>, names: [&str; 2]) -> Result<Vec<String>, ReportError> {
     let (Some(of_a), Some(of_b)) = (a.content(), b.content()) else { return Ok(Vec::new()) };
     let of = match a.dataset == b.dataset {
@@ -75,8 +76,8 @@ pub(crate) fn warnings(a: Named<'_>, b: Named<'_>, names: [&str; 2]) -> Result<V
     let mut warnings = Vec::new();
     if let Some((a, b)) = of_a.searched.iter().zip(&of_b.searched).find(|(a, b)| a != b) {
         warnings.push(format!(
-            "the documents {of} are not the same on both sides ({} and {}, {}): the difference is that of what was searched as \
-             well as of how",
+            "the documents {of} are not the same on both sides ({} and {}, {}): the difference is that of what was \
+             searched as well as of how",
             of_a.documents,
             of_b.documents,
             hashes(a, b)

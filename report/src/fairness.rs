@@ -1,6 +1,6 @@
 //! What a fair study of codecs needs, and whether this sweep has it: each answer is read off the plan and its outcomes, none is
-//! claimed. The codecs compared are those of whole vectors, whether they answer queries or score pairs of sentences; whether all
-//! cells have results is asked of every cell.
+//! claimed. The codecs compared are those of whole vectors, whether they answer queries or score pairs of sentences;
+//! whether all cells have results is asked of every cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,8 +65,8 @@ fn is_documents(plan: &Plan, from: From) -> bool {
     }
 }
 
-/// Whether an input is vectors, truncated or whole, of the sentences that a dataset of pairs has for fitting. The lock left those
-/// out that stand in a measured pair.
+/// Whether an input is vectors, truncated or whole, of the sentences that a dataset of pairs has for fitting. The lock
+/// left those out that stand in a measured pair.
 fn is_to_fit_on(plan: &Plan, from: From) -> bool {
     let From::Job(job) = from else { return false };
     let PlannedJob { spec, inputs, .. } = &plan.jobs[job as usize];
@@ -352,15 +352,15 @@ impl Sight<'_> {
         let mut parts = Vec::new();
         if !compress.is_empty() || fit.is_empty() {
             parts.push(format!(
-                "{clean} of {} compressing jobs read vectors of documents and nothing else; the documents that a codec learns \
-                 from are those that it indexes",
+                "{clean} of {} compressing jobs read vectors of documents and nothing else; the documents that a codec \
+                 learns from are those that it indexes",
                 compress.len()
             ));
         }
         if !fit.is_empty() {
             parts.push(format!(
-                "{apart} of {} jobs that fit a codec for pairs do so on sentences of the split `fit`, none of which stands in a \
-                 measured pair",
+                "{apart} of {} jobs that fit a codec for pairs do so on sentences of the split `fit`, none of which \
+                 stands in a measured pair",
                 fit.len()
             ));
         }

@@ -60,8 +60,8 @@ pub(crate) const VALUES: [(&str, &str); 18] = [
     ("heterogeneity", "coordinate heterogeneity, by a proxy (coefficient of variation of the dimensions' variances)"),
 ];
 
-/// Those of them that depend on how many queries were asked, for each query adds ten occurrences: they describe one dataset under
-/// several models, and are not set against what codecs keep on several.
+/// Those of them that depend on how many queries were asked, for each query adds ten occurrences: they describe one
+/// dataset under several models, and are not set against what codecs keep on several.
 pub(crate) const OF_QUERIES: [&str; 2] = ["query_hubness_skewness", "query_hubness_gini"];
 
 impl Geometries {

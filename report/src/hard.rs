@@ -77,7 +77,8 @@ pub(crate) fn lost(panel: &PanelAnswers, measure: Measure) -> Vec<Lost<'_>> {
     lost
 }
 
-/// The codec and the query of which the order of tied documents leaves most open, of all codecs and seeds; of several the first.
+/// The codec and the query of which the order of tied documents leaves most open, of all codecs and seeds; of several
+/// the first.
 pub(crate) fn open(panel: &PanelAnswers, measure: Measure) -> Option<(&LineAnswers, Widest)> {
     let found = panel.plain().filter_map(|line| Some((line, line.answers.get(&measure)?.widest?)));
     found.reduce(|a, b| if b.1.width() > a.1.width() { b } else { a })

@@ -120,8 +120,9 @@ pub enum ReportError {
     },
     /// Two sides were asked different questions, or the same with other answers in mind.
     #[error(
-        "\"{a}\" and \"{b}\" cannot be compared query by query, whatever their ids: not the same are {what}. Run the older of \
-         two sweeps again with the data of the newer, or compare what was measured on the same queries and judgements"
+        "\"{a}\" and \"{b}\" cannot be compared query by query, whatever their ids: not the same are {what}. Run the \
+         older of two sweeps again with the data of the newer, or compare what was measured on the same queries and \
+         judgements"
     )]
     OtherQuestions {
         /// The first side.

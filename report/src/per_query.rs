@@ -103,8 +103,8 @@ impl PerQuery {
         bounds.filter(|bounds| bounds.max - bounds.min > ROUNDING).count()
     }
 
-    /// The query that ties leave open most widely, with its least and greatest value; of several the first, `None` where no query is
-    /// open.
+    /// The query that ties leave open most widely, with its least and greatest value; of several the first, `None`
+    /// where no query is open.
     pub fn widest(&self, measure: Measure) -> Option<Widest> {
         let mut widest: Option<Widest> = None;
         for (query, bounds) in self.bounds.get(&measure).into_iter().flatten().enumerate() {

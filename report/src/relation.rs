@@ -2,8 +2,9 @@
 //!
 //! A point is one model on one dataset: what share of float32's value a reference codec keeps (the mean of its seeds), and the
 //! values of the geometry. Points are few, and those that share a model or a dataset are no independent draws: with fewer than
-//! [`FEWEST`] no coefficient is told at all, and p are of the permutation test, adjusted for every value that was tried. Values
-//! that depend on the number of queries are left out ([`OF_QUERIES`]): over datasets they would stand for that number.
+//! [`FEWEST`] no coefficient is told at all, and p are of the permutation test, adjusted for every value that was
+//! tried. Values that depend on the number of queries are left out ([`OF_QUERIES`]): over datasets they would stand for
+//! that number.
 //!
 //! Owns: which points there are, which codec is the reference, what was tried. Does not own: the statistics
 //! (`bitsweep_measures::statistics`), the values (`bitsweep_vectors::geometry`), how it looks.
@@ -37,8 +38,8 @@ pub struct Relations {
     pub points: Vec<Point>,
     /// Models on datasets that have a geometry, but no value of the reference codec or of float32: they are no points.
     pub left_out: Vec<(String, String)>,
-    /// One for each value of the geometry that a point has, in the order in which the report shows them; none for those that
-    /// depend on the number of queries.
+    /// One for each value of the geometry that a point has, in the order in which the report shows them; none for those
+    /// that depend on the number of queries.
     pub all: Vec<Relation>,
     /// Values with a coefficient: the family of Holm's adjustment.
     pub tried: usize,

@@ -97,7 +97,8 @@ fn the_study_is_in_tiers() {
     };
     // float32, int8, int4, int2, rabitq, 40 binary codes, 80 of PQ, 40 of its fast scans; two models.
     assert_eq!(later(&|point| point.dataset == "nq-500k-again"), 2 * (5 + 40 + 80 + 40));
-    // Those, 24 of OPQ, and binary codes about the mean: 3 lengths × 3 rotations × 10 seeds and 3 of principal directions.
+    // Those, 24 of OPQ, and binary codes about the mean: 3 lengths × 3 rotations × 10 seeds and 3 of principal
+    // directions.
     assert_eq!(later(&|point| point.dataset == "stsb"), 3 * (5 + 40 + 80 + 40 + 24 + 93));
     // 3 and 6 ways to search, without second stages; three models on three collections.
     assert_eq!(later(&|point| point.codec.is_approximate()), 3 * 3 * (3 + 6));

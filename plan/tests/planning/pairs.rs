@@ -41,7 +41,8 @@ fn pairs_need_embeddings_and_a_job_for_each_codec() {
     }
 }
 
-/// Pairs are scored by the cosine whatever the scoring of decoded vectors: both cells have one job, that of the plain codec.
+/// Pairs are scored by the cosine whatever the scoring of decoded vectors: both cells have one job, that of the plain
+/// codec.
 #[test]
 fn both_scorings_of_decoded_vectors_are_one_job() {
     let of_pairs = |codecs: Value| {

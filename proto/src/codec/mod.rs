@@ -218,8 +218,8 @@ impl Codec {
         }
     }
 
-    /// The codec as pairs of sentences see it: whatever the scoring of decoded vectors, a pair is scored by the cosine, so both
-    /// scorings are one.
+    /// The codec as pairs of sentences see it: whatever the scoring of decoded vectors, a pair is scored by the cosine,
+    /// so both scorings are one.
     pub fn of_pairs(&self) -> Self {
         match *self {
             Self::Pq(pq) => Self::Pq(Pq { scoring: PqScoring::InnerProduct, ..pq }),

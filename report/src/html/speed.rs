@@ -15,8 +15,8 @@ pub(super) struct SpeedView {
     how: String,
     /// A row for each cell.
     all: GridView,
-    /// Queries per second and latencies by the number of documents and their dataset, of models that were searched among several
-    /// numbers.
+    /// Queries per second and latencies by the number of documents and their dataset, of models that were searched
+    /// among several numbers.
     sizes: Option<GridView>,
 }
 
@@ -64,8 +64,8 @@ fn all(speeds: &[Speed]) -> GridView {
     GridView::new(head.map(str::to_owned).into(), speeds.iter().map(row).collect(), 6)
 }
 
-/// One codec of a model, searched by the same code on one kind of machine: by documents and dataset the median of queries per
-/// second, and the median and the 95 % quantile of the latency.
+/// One codec of a model, searched by the same code on one kind of machine: by documents and dataset the median of
+/// queries per second, and the median and the 95 % quantile of the latency.
 struct Growth<'a> {
     model: &'a str,
     codec: String,

@@ -175,8 +175,8 @@ fn a_query_that_ties_decide_is_named() {
     assert!(answers.hard_queries()["d"].contains("q0"), "its text is wanted");
     let texts = Texts::from([("d".to_owned(), BTreeMap::from([("q0".to_owned(), "what is tied?".to_owned())]))]);
     let text = rendered(&sweep, (&answers, &texts), markdown::render);
-    let sentence = "For example: query q0 (“what is tied?”) under binary/64. By the order of tied documents alone its Recall@10 \
-                    lies anywhere from 0.0000 to 1.0000";
+    let sentence = "For example: query q0 (“what is tied?”) under binary/64. By the order of tied documents alone its \
+                    Recall@10 lies anywhere from 0.0000 to 1.0000";
     assert!(text.contains(sentence), "{text}");
     for line in &mut answers.panels[0].lines {
         line.answers.get_mut(&RECALL).unwrap().widest = None;

@@ -119,7 +119,10 @@ fn the_report_has_an_appendix() {
     }
     assert!(text.contains("| m | d | binary/64, seed 2 | An Example CPU | 0.1.0 | own, 256 bits | 5,183 |"), "{text}");
     assert!(
-        text.contains("| m | binary/64 | An Example CPU | 0.1.0 | own, 256 bits | 384 | 1,000,000 | 0.2500 | 1.50 | 64.5 | 0.2500 | 1.50 |"),
+        text.contains(
+            "| m | binary/64 | An Example CPU | 0.1.0 | own, 256 bits | 384 | 1,000,000 | 0.2500 | 1.50 | 64.5 | 0.2500 | \
+             1.50 |"
+        ),
         "{text}"
     );
     assert!(!rendered(&plain, (&plain.answers(), &texts), html::render).contains("speed of searches"));

@@ -6,9 +6,9 @@ use super::neighbours::Nearest;
 /// Neighbours that count.
 const NEAR: usize = 10;
 
-/// A document is a hub where it occurs at least `HUB · NEAR` = 20 times. Among documents each occurs 10 times on average, so that
-/// is twice the mean. Among the neighbours of queries the mean is 10 · queries / documents, and the threshold stays 20: how
-/// many hubs queries have depends on how many queries there are.
+/// A document is a hub where it occurs at least `HUB · NEAR` = 20 times. Among documents each occurs 10 times on
+/// average, so that is twice the mean. Among the neighbours of queries the mean is 10 · queries / documents, and the
+/// threshold stays 20: how many hubs queries have depends on how many queries there are.
 const HUB: usize = 2;
 
 /// How unevenly documents occur among the 10 nearest neighbours.
@@ -22,7 +22,8 @@ pub struct Hubness {
     pub robin_hood: f64,
     /// Share of documents that never occur.
     pub antihubs: f64,
-    /// Share of the occurrences that fall on documents which occur at least 20 times: twice as often as there are neighbours.
+    /// Share of the occurrences that fall on documents which occur at least 20 times: twice as often as there are
+    /// neighbours.
     pub hubs: f64,
 }
 
