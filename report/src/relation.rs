@@ -3,7 +3,7 @@
 //! A point is one model on one dataset: what share of float32's value a reference codec keeps (the mean of its seeds), and the
 //! values of the geometry. Points are few, and those that share a model or a dataset are no independent draws: with fewer than
 //! [`FEWEST`] no coefficient is told at all, and p are of the permutation test, adjusted for every value that was
-//! tried. Values that depend on the number of queries are left out ([`OF_QUERIES`]): over datasets they would stand for
+//! tried. Values that depend on the number of queries are left out (`geometry::OF_QUERIES`): over datasets they would stand for
 //! that number.
 //!
 //! Owns: which points there are, which codec is the reference, what was tried. Does not own: the statistics
