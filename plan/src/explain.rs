@@ -44,7 +44,8 @@ pub struct Difference {
 /// Compares `wanted`, the fields of a job without an outcome, with the fields of `outcomes` of its kind. `fields_of`
 /// gives the fields of input jobs, from the plan or from outcomes.
 ///
-/// The nearest outcome has the fewest fields by name that differ; of several the one with the least key.
+/// The nearest outcome has the fewest fields by name that differ; of several the one whose differences, followed down to
+/// their roots, are the fewest; of several the one with the least key.
 pub fn explain<'a>(
     wanted: &Fields,
     outcomes: impl IntoIterator<Item = &'a Fields>,
@@ -52,13 +53,23 @@ pub fn explain<'a>(
 ) -> Explanation {
     let wanted_values = by_name(wanted);
     let same_kind = |other: &&Fields| other.get("kind") == wanted.get("kind");
-    let nearest = outcomes
+    let counted: Vec<(usize, &Fields)> = outcomes
         .into_iter()
         .filter(same_kind)
-        .map(|other| (differing(&wanted_values, &by_name(other)).len(), other.key(), other))
-        .min_by_key(|(count, key, _)| (*count, *key));
-    let nearest = nearest.map(|(_, key, other)| Nearest { key, differences: differences(wanted, other, fields_of, 0) });
+        .map(|other| (differing(&wanted_values, &by_name(other)).len(), other))
+        .collect();
+    let fewest = counted.iter().map(|(count, _)| *count).min();
+    let nearest = counted
+        .into_iter()
+        .filter(|(count, _)| Some(*count) == fewest)
+        .map(|(_, other)| Nearest { key: other.key(), differences: differences(wanted, other, fields_of, 0) })
+        .min_by_key(|nearest| (roots(&nearest.differences), nearest.key));
     Explanation { nearest }
+}
+
+/// How many differences there are that nothing lies below.
+fn roots(differences: &[Difference]) -> usize {
+    differences.iter().map(|difference| roots(&difference.because).max(1)).sum()
 }
 
 /// The values of each field in order; the inputs of shards share one name.
