@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bitsweep_backends::Store;
 use bitsweep_plan::Summary;
-use bitsweep_proto::Plan;
+use bitsweep_proto::{Plan, Precision};
 use bitsweep_worker::ChildProgram;
 use serde_json::json;
 
@@ -86,11 +86,12 @@ fn text_of(plan: &Plan, summary: &Summary) -> String {
         let dims: Vec<String> = own.iter().flat_map(|own| &own.dims).map(u32::to_string).collect();
         let dims = if dims.is_empty() { String::new() } else { format!(" (truncated to {} too)", dims.join(", ")) };
         text += &format!(
-            "model {name}: {} dimensions{dims}, {} tokens, {} pooling{}, query prefix {:?}, document prefix {:?}{symmetric}{overridden}, from {}\n",
+            "model {name}: {} dimensions{dims}, {} tokens, {} pooling{}{}, query prefix {:?}, document prefix {:?}{symmetric}{overridden}, from {}\n",
             facts.dim,
             facts.max_tokens,
             facts.pooling.name(),
             if facts.normalize { ", normalised" } else { "" },
+            own.filter(|own| own.precision == Precision::Int8).map_or("", |_| ", encoded in int8"),
             facts.query_prefix,
             facts.document_prefix,
             model.source

@@ -15,7 +15,7 @@ const KILLS: u32 = 20;
 /// A sweep of some seconds: a larger network, and many seeds.
 fn bench() -> Bench {
     let bench = Bench::new();
-    write_tiny_model(&bench.path("tiny"), &TinyModel { dim: 128, layers: 6, ..TinyModel::default() }).unwrap();
+    write_tiny_model(&bench.path("tiny"), &TinyModel { dim: 256, layers: 6, ..TinyModel::default() }).unwrap();
     bench.write("sweep.yaml", MANIFEST.replace("seeds: 2", "seeds: 16"));
     bench
 }

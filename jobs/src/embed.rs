@@ -1,6 +1,6 @@
 //! Texts to vectors: one row shard, chunk by chunk.
 //!
-//! A chunk is the unit of everything: its vectors depend on its texts and the profile alone, it is one file, one
+//! A chunk is the unit of everything: its vectors depend on its texts and the model alone, it is one file, one
 //! checkpoint and one item of the artifact. Chunks of the shard start at multiples of `chunk_rows` counted from its first
 //! row. A checkpoint that is there is used as it is: it was verified by its checksum.
 
@@ -90,7 +90,7 @@ pub(crate) fn embed_chunk(
 fn model_error(error: &ModelError) -> JobError {
     let message = with_causes(error);
     match error {
-        ModelError::Read { .. } => JobError::Machine { message },
+        ModelError::Read { .. } | ModelError::Kernels { .. } => JobError::Machine { message },
         ModelError::Config { .. }
         | ModelError::Tokenizer { .. }
         | ModelError::Weights { .. }
@@ -117,7 +117,12 @@ pub(crate) fn encoder<'a>(
     steps: &mut dyn Steps,
     kept: &'a mut Option<LoadedEncoder>,
 ) -> Result<&'a Encoder, JobError> {
-    let settings = Settings { max_tokens: spec.max_tokens as usize, pooling: spec.pooling, normalize: spec.normalize };
+    let settings = Settings {
+        max_tokens: spec.max_tokens as usize,
+        pooling: spec.pooling,
+        normalize: spec.normalize,
+        precision: spec.precision,
+    };
     let files: Vec<InputFile> = inputs::all(task, "model").into_iter().cloned().collect();
     let same = kept.as_ref().is_some_and(|loaded| loaded.files == files && loaded.settings == settings);
     if !same {

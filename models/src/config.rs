@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_transformers::models::bert::Config;
+use candle_transformers::models::bert::{Config, HiddenAct};
 use serde_json::Value;
 
 use crate::error::ModelError;
@@ -25,6 +25,9 @@ pub(crate) fn parse(json: &[u8]) -> Result<Config, ModelError> {
         return Err(wrong(format!("model_type is {found}, supported: {}", SUPPORTED.join(", "))));
     }
     let config: Config = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
+    if config.hidden_act != HiddenAct::Gelu {
+        return Err(wrong(format!("hidden_act is {}, supported: \"gelu\"", value["hidden_act"])));
+    }
     let sizes = [
         ("vocab_size", config.vocab_size),
         ("hidden_size", config.hidden_size),

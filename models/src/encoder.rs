@@ -1,15 +1,17 @@
 //! The encoder: loads a model's files, turns texts into vectors.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
 
+use bitsweep_proto::Precision;
 use bitsweep_proto::lock::Pooling;
-use candle_core::{Device, Tensor};
-use candle_transformers::models::bert::BertModel;
 use rayon::prelude::*;
 
 use crate::batches::batches;
 use crate::config;
 use crate::error::ModelError;
+use crate::fused::{How, Instructions, Network, Scratch};
 use crate::pooling;
 use crate::tokens::Tokens;
 use crate::weights;
@@ -34,16 +36,17 @@ pub struct Settings {
     pub pooling: Pooling,
     /// Whether vectors are scaled to length 1 (the zero vector stays zero).
     pub normalize: bool,
+    /// What products are computed in.
+    pub precision: Precision,
 }
 
-/// A loaded sentence encoder of the BERT family, float32.
+/// A loaded sentence encoder of the BERT family.
 pub struct Encoder {
-    model: BertModel,
+    network: Network,
     tokens: Tokens,
     settings: Settings,
-    device: Device,
-    dim: usize,
-    pad: u32,
+    /// What threads work in, for the next that needs one.
+    scratches: Mutex<Vec<Scratch>>,
 }
 
 impl Encoder {
@@ -52,48 +55,59 @@ impl Encoder {
     /// Weights may be float32, float16 or bfloat16 and are computed with as float32; their names may begin with `bert.`;
     /// tensors that the encoder has no use for (pooler, heads) are ignored.
     pub fn load(files: &ModelFiles, settings: Settings) -> Result<Self, ModelError> {
-        Self::load_on(files, settings, Device::Cpu)
-    }
-
-    fn load_on(files: &ModelFiles, settings: Settings, device: Device) -> Result<Self, ModelError> {
+        let how = How { instructions: Instructions::chosen()?, precision: settings.precision };
         let config = config::parse(&config::read(&files.config)?)?;
         let tokens = Tokens::parse(&config::read(&files.tokenizer)?, &config, settings.max_tokens)?;
-        let model = weights::load(&files.weights, &config, &device)?;
-        let pad = u32::try_from(config.pad_token_id).expect("less than vocab_size, and token ids are u32");
-        Ok(Self { model, tokens, settings, device, dim: config.hidden_size, pad })
+        let network = weights::load(&files.weights, |builder| Network::load(builder, &config, how))?;
+        Ok(Self { network, tokens, settings, scratches: Mutex::default() })
     }
 
     /// Dimensions of a vector.
     pub fn dim(&self) -> usize {
-        self.dim
+        self.network.hidden()
     }
 
-    /// The vectors of one chunk, float32, row-major texts × [`dim`](Self::dim), in the order of the texts; `None` if
-    /// `stop` said so, which is asked before each round of batches.
+    /// The vectors of some texts, float32, row-major texts × [`dim`](Self::dim), in the order of the texts; `None` if
+    /// `stop` said so, which is asked after each batch.
     ///
-    /// Equal texts in equal order give equal bytes on machines of one profile, at any number of rayon threads. An empty
-    /// text is the special tokens alone. No texts give no values. Values that are not finite (broken weights) are passed on.
+    /// The vector of a text depends on nothing but the files, the settings and that text: other texts and the number of
+    /// threads change no bit. An empty text is the special tokens alone. No texts give no values. Values that are not
+    /// finite (broken weights) are passed on.
     pub fn embed(&self, texts: &[String], stop: &dyn Fn() -> bool) -> Result<Option<Vec<f32>>, ModelError> {
         let ids = self.token_ids(texts)?;
         let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
-        let mut vectors = vec![0.0; texts.len() * self.dim];
-        // One batch a thread: candle's element-wise operations use one thread each.
-        for round in batches(&lengths).chunks(rayon::current_num_threads()) {
-            if stop() {
-                return Ok(None);
+        let batches = batches(&lengths);
+        let mut vectors = vec![0.0; texts.len() * self.dim()];
+        let stopped = AtomicBool::new(false);
+        let (done, each) = mpsc::channel();
+        // Threads take batches as they come, and this one collects: nobody waits for the slowest of a round.
+        rayon::in_place_scope(|scope| {
+            for rows in &batches {
+                let (done, stopped, ids) = (done.clone(), &stopped, &ids);
+                scope.spawn(move |_| {
+                    if !stopped.load(Ordering::Relaxed) {
+                        let texts: Vec<&[u32]> = rows.iter().map(|row| ids[*row].as_slice()).collect();
+                        // Nobody listens any more where the collector has panicked.
+                        let _ = done.send((rows, self.embed_batch(&texts)));
+                    }
+                });
             }
-            let done = round.par_iter().map(|rows| {
-                let batch: Vec<&[u32]> = rows.iter().map(|row| ids[*row].as_slice()).collect();
-                self.embed_batch(&batch)
-            });
-            let done: Vec<Vec<f32>> = done.collect::<Result<_, _>>()?;
-            for (rows, batch) in round.iter().zip(&done) {
-                for (row, vector) in rows.iter().zip(batch.chunks_exact(self.dim)) {
-                    vectors[row * self.dim..][..self.dim].copy_from_slice(vector);
+            drop(done);
+            while let Some((rows, batch)) = next(&each) {
+                for (row, vector) in rows.iter().zip(batch.chunks_exact(self.dim())) {
+                    vectors[row * self.dim()..][..self.dim()].copy_from_slice(vector);
+                }
+                if !stopped.load(Ordering::Relaxed) && stop() {
+                    stopped.store(true, Ordering::Relaxed);
                 }
             }
-        }
-        Ok(Some(vectors))
+        });
+        Ok((!stopped.into_inner()).then_some(vectors))
+    }
+
+    /// Tokens of all texts together, special tokens counted, as they are encoded.
+    pub fn tokens(&self, texts: &[String]) -> Result<usize, ModelError> {
+        Ok(self.token_ids(texts)?.iter().map(Vec::len).sum())
     }
 
     pub(crate) fn token_ids(&self, texts: &[String]) -> Result<Vec<Vec<u32>>, ModelError> {
@@ -104,32 +118,37 @@ impl Encoder {
         ids.collect()
     }
 
-    /// The vectors of one batch, in its order. Texts are padded to the longest of them; padding is masked out of the
-    /// attention, where its weight is exactly 0.
-    fn embed_batch(&self, batch: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
-        let mut lengths: Vec<usize> = batch.iter().map(|ids| ids.len()).collect();
-        let width = lengths.iter().copied().max().unwrap_or(0);
-        let mut ids = vec![self.pad; batch.len() * width];
-        let mut mask = vec![0f32; batch.len() * width];
-        for (row, text) in batch.iter().enumerate() {
-            ids[row * width..][..text.len()].copy_from_slice(text);
-            mask[row * width..][..text.len()].fill(1.0);
+    /// The vectors of one batch, in its order.
+    fn embed_batch(&self, batch: &[&[u32]]) -> Vec<f32> {
+        let scratches = || self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = scratches().pop().unwrap_or_default();
+        let mut vectors = Vec::with_capacity(batch.len() * self.dim());
+        self.network.forward(batch, &mut scratch, |hidden, stride| {
+            let mut vector = match self.settings.pooling {
+                Pooling::Cls => hidden[..self.dim()].to_vec(),
+                Pooling::Mean => pooling::mean(hidden, stride, self.dim()),
+            };
+            if self.settings.normalize {
+                pooling::normalize(&mut vector);
+            }
+            vectors.extend(vector);
+        });
+        scratches().push(scratch);
+        vectors
+    }
+}
+
+/// The next of the results, `None` after the last. Rayon's threads do the work: where this is one of them, it works too.
+fn next<T>(each: &mpsc::Receiver<T>) -> Option<T> {
+    loop {
+        match each.try_recv() {
+            Ok(result) => return Some(result),
+            Err(mpsc::TryRecvError::Disconnected) => return None,
+            Err(mpsc::TryRecvError::Empty) => match rayon::yield_now() {
+                Some(rayon::Yield::Executed) => {}
+                // Nothing is left to begin, or this is no thread of rayon's.
+                Some(rayon::Yield::Idle) | None => return each.recv().ok(),
+            },
         }
-        let shape = (batch.len(), width);
-        let ids = Tensor::from_vec(ids, shape, &self.device)?;
-        let mask = Tensor::from_vec(mask, shape, &self.device)?;
-        let segments = ids.zeros_like()?;
-        let mut hidden = self.model.forward(&ids, &segments, Some(&mask))?;
-        if self.settings.pooling == Pooling::Cls {
-            // The mean of the first token alone is that token.
-            hidden = hidden.narrow(1, 0, 1)?;
-            lengths.fill(1);
-        }
-        let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
-        let mut vectors = pooling::mean(&hidden, &lengths, self.dim);
-        if self.settings.normalize {
-            vectors.chunks_exact_mut(self.dim).for_each(pooling::normalize);
-        }
-        Ok(vectors)
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// An error of this crate. [`ModelError::Read`] is a matter of the machine; all others are the same on every attempt
+/// An error of this crate. [`ModelError::Read`] and [`ModelError::Kernels`] are matters of the machine; all others are the same on every attempt
 /// with the same files, settings and texts. Files are called by their role (`config.json`, `tokenizer.json`, weights)
 /// and not by their path, so that the message reads the same on every machine.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,14 @@ pub enum ModelError {
         least: usize,
         /// The positions that the model knows.
         most: usize,
+    },
+    /// The variable that forces an instruction set names one that this machine lacks.
+    #[error("BITSWEEP_KERNELS is \"{found}\", this machine has: {available}")]
+    Kernels {
+        /// What it says.
+        found: String,
+        /// What it may say.
+        available: String,
     },
     /// A text cannot be tokenised.
     #[error("text {row} (from 0) cannot be tokenised")]

@@ -1,23 +1,19 @@
 //! Token vectors to one vector a text. Plain loops in a fixed order: the same bits on every CPU for the same input.
 
-/// The mean of the first `lengths[i]` token vectors of each text i: the sum in float32 in the order of the tokens, divided
-/// by their number (sentence-transformers, `Pooling` with `pooling_mode_mean_tokens`).
+/// The mean of some token vectors: the sum in float32 in the order of the tokens, divided by their number
+/// (sentence-transformers, `Pooling` with `pooling_mode_mean_tokens`).
 ///
-/// `hidden` is texts × `width` × `dim`, row-major; lengths are 1 to `width`. Gives texts × `dim`.
-pub(crate) fn mean(hidden: &[f32], lengths: &[usize], dim: usize) -> Vec<f32> {
-    if lengths.is_empty() {
-        return Vec::new();
+/// A row of `hidden` begins every `stride` numbers, at least one of them; its first `dim` numbers are the token's. Gives `dim`.
+pub(crate) fn mean(hidden: &[f32], stride: usize, dim: usize) -> Vec<f32> {
+    let mut tokens = hidden.chunks(stride).map(|token| &token[..dim]);
+    let mut sum = tokens.next().expect("a text has at least one token").to_vec();
+    let mut count = 1usize;
+    for token in tokens {
+        sum.iter_mut().zip(token).for_each(|(sum, value)| *sum += value);
+        count += 1;
     }
-    let mut means = Vec::with_capacity(lengths.len() * dim);
-    for (text, length) in hidden.chunks_exact(hidden.len() / lengths.len()).zip(lengths) {
-        let mut tokens = text.chunks_exact(dim).take(*length);
-        let mut sum = tokens.next().expect("a text has at least one token").to_vec();
-        for token in tokens {
-            sum.iter_mut().zip(token).for_each(|(sum, value)| *sum += value);
-        }
-        means.extend(sum.iter().map(|sum| sum / *length as f32));
-    }
-    means
+    sum.iter_mut().for_each(|sum| *sum /= count as f32);
+    sum
 }
 
 /// Scales a vector to length 1: divides by max(‖v‖₂, 10⁻¹²), as `torch.nn.functional.normalize` does, so the zero vector
@@ -33,11 +29,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mean_leaves_padding_out() {
-        let hidden = [1.0, 2.0, 3.0, 6.0, 9.0, 9.0, /**/ 5.0, 7.0, f32::NAN, 0.0, 0.0, 0.0];
-        assert_eq!(mean(&hidden, &[2, 1], 2), [2.0, 4.0, 5.0, 7.0]);
-        assert_eq!(mean(&hidden[..6], &[3], 2), [13.0 / 3.0, 17.0 / 3.0]);
-        assert!(mean(&[], &[], 2).is_empty());
+    fn the_mean_leaves_out_what_is_no_number_of_a_token() {
+        assert_eq!(mean(&[1.0, 2.0, f32::NAN, 3.0, 6.0, 9.0], 3, 2), [2.0, 4.0]);
+        assert_eq!(mean(&[5.0, 7.0], 2, 2), [5.0, 7.0]);
+        assert_eq!(mean(&[1.0, 2.0, 3.0, 6.0, 9.0, 9.0], 2, 2), [13.0 / 3.0, 17.0 / 3.0]);
     }
 
     #[test]

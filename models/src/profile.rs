@@ -1,75 +1,61 @@
-//! The numerics profile of the encoder on this machine.
+//! The numerics profile of the encoder.
 //!
-//! Matrix kernels choose code by instruction set and block sizes by cache size, softmax and GELU call the C library's
-//! exponential, which chooses by CPU too. So the profile holds, beside versions, a digest over the outputs of these very
-//! kernels on fixed inputs. Machines with equal profiles are taken to give equal bytes.
+//! The encoder's arithmetic is IEEE operations in a stated order with functions of its own ([`crate::fused`]), so its bits are
+//! the same on every machine: the profile names what computes, and holds a digest over its outputs on fixed inputs, which
+//! would tell if a machine or a compiler broke that promise.
 
-use bitsweep_proto::Profile;
 use bitsweep_proto::digest::Hasher;
-use candle_core::{DType, Device, Tensor};
+use bitsweep_proto::{Precision, Profile};
+use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertModel, Config};
+use candle_transformers::models::bert::Config;
 
 use crate::error::ModelError;
+use crate::fused::{How, Instructions, Network, Scratch};
 use crate::weights;
 
-/// What computes, by version. A test compares it with `Cargo.lock`.
-const KERNELS: &str = "candle-0.11.1 gemm-0.19.0 tokenizers-0.23.2";
+/// What computes, by version. A test compares the tokenizers' with `Cargo.lock`; the network's is raised whenever its bits
+/// change, which another test notices.
+const KERNELS: &str = "bert-1 tokenizers-0.23.2";
 
-/// The profile of this machine and build. Runs the self-test, which takes about 0.1 s; it reads no files.
+/// The profile of this build, and of this machine should it differ from others. Runs the self-test, which takes a few
+/// hundredths of a second; it reads no files.
 pub fn profile() -> Result<Profile, ModelError> {
     let mut hasher = Hasher::new();
-    forward(&mut hasher)?;
-    products(&mut hasher)?;
-    let (device, precision) = ("cpu".to_owned(), "f32".to_owned());
+    self_test(&mut hasher, Instructions::chosen()?)?;
+    let (device, precision) = ("cpu".to_owned(), "f32, i8".to_owned());
     Ok(Profile { device, precision, kernels: KERNELS.to_owned(), self_test: hasher.finish() })
 }
 
-/// One layer of the size of all-MiniLM-L6-v2 over texts of several lengths, padding included: every operation of the
-/// network, with the short products that have kernels of their own.
-fn forward(hasher: &mut Hasher) -> candle_core::Result<()> {
-    let config = Config {
-        vocab_size: 64,
-        hidden_size: 384,
-        num_hidden_layers: 1,
-        num_attention_heads: 12,
-        intermediate_size: 1536,
-        max_position_embeddings: 64,
-        ..Config::default()
-    };
-    let weights = weights::by_formula(&config, 0)?;
-    let model = BertModel::load(VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu), &config)?;
-    for (rows, width) in [(1usize, 2usize), (3, 7), (2, 33), (3, 64)] {
-        let ids: Vec<u32> = (0..rows * width).map(|i| (i * i % 61) as u32).collect();
-        // Row r is r tokens short of the full width.
-        let mask: Vec<f32> = (0..rows * width).map(|i| if i % width + i / width < width { 1.0 } else { 0.0 }).collect();
-        let ids = Tensor::from_vec(ids, (rows, width), &Device::Cpu)?;
-        let mask = Tensor::from_vec(mask, (rows, width), &Device::Cpu)?;
-        digest(hasher, &model.forward(&ids, &ids.zeros_like()?, Some(&mask))?)?;
-    }
-    Ok(())
-}
-
-/// Products with the inner lengths of larger networks: these decide into how many blocks a sum is cut. Then attention
-/// with heads of 64.
-fn products(hasher: &mut Hasher) -> candle_core::Result<()> {
-    let numbers = |batch, rows, inner| weights::tensor("numbers", &[batch, rows, inner], 0);
-    for inner in [768, 1024, 3072, 4096] {
-        let weights = numbers(1, 72, inner)?;
-        for rows in [1, 20, 72] {
-            digest(hasher, &weights.narrow(1, 0, rows)?.matmul(&weights.transpose(1, 2)?)?)?;
-        }
-    }
-    for width in [3, 16, 17, 130] {
-        let heads = numbers(3, width, 64)?;
-        digest(hasher, &heads.matmul(&heads.transpose(1, 2)?)?)?;
-    }
-    Ok(())
-}
-
-fn digest(hasher: &mut Hasher, tensor: &Tensor) -> candle_core::Result<()> {
-    for value in tensor.flatten_all()?.to_vec1::<f32>()? {
-        hasher.update(&value.to_le_bytes());
+/// One layer of the size of all-MiniLM-L6-v2 and one with the heads of larger networks, over texts of several lengths, in each
+/// precision.
+fn self_test(hasher: &mut Hasher, instructions: Instructions) -> Result<(), ModelError> {
+    for (hidden_size, num_attention_heads, precision) in [
+        (384, 12, Precision::Float32),
+        (128, 2, Precision::Float32),
+        (384, 12, Precision::Int8),
+        (128, 2, Precision::Int8),
+    ] {
+        let config = Config {
+            vocab_size: 64,
+            hidden_size,
+            num_hidden_layers: 1,
+            num_attention_heads,
+            intermediate_size: 4 * hidden_size,
+            max_position_embeddings: 64,
+            ..Config::default()
+        };
+        let weights = weights::by_formula(&config, 0)?;
+        let builder = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
+        let network = Network::load(&builder, &config, How { instructions, precision })?;
+        let texts: Vec<Vec<u32>> =
+            [1usize, 2, 7, 33, 64].map(|length| (0..length).map(|i| (i * i % 61) as u32).collect()).into();
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        network.forward(&texts, &mut Scratch::default(), |hidden, stride| {
+            for row in hidden.chunks_exact(stride) {
+                row[..network.hidden()].iter().for_each(|value| hasher.update(&value.to_le_bytes()));
+            }
+        });
     }
     Ok(())
 }
@@ -86,12 +72,21 @@ mod tests {
     }
 
     #[test]
-    fn the_kernels_are_those_of_the_lock_file() {
+    fn the_tokenizers_are_those_of_the_lock_file() {
         let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")).unwrap();
-        for (name, package) in [("candle", "candle-core"), ("gemm", "gemm"), ("tokenizers", "tokenizers")] {
-            let version = lock.split_once(&format!("name = \"{package}\"\nversion = \"")).unwrap().1;
-            let version = version.split('"').next().unwrap();
-            assert!(KERNELS.contains(&format!("{name}-{version}")), "{KERNELS} does not name {package} {version}");
+        let version = lock.split_once("name = \"tokenizers\"\nversion = \"").unwrap().1.split('"').next().unwrap();
+        assert!(KERNELS.ends_with(&format!("tokenizers-{version}")), "{KERNELS} does not name tokenizers {version}");
+    }
+
+    /// On every machine and instruction set. Where this fails because the network's arithmetic was changed, raise its version
+    /// in [`KERNELS`] with the digest.
+    #[test]
+    fn the_digest_is_the_same_everywhere() {
+        for instructions in Instructions::available() {
+            let mut hasher = Hasher::new();
+            self_test(&mut hasher, instructions).unwrap();
+            let expected = "c9c7cd5069f0ac0d1a48b8d1a174cbbb9cad095caae6181eb5314de004e685bc";
+            assert_eq!(hasher.finish().to_string(), expected, "{}", instructions.name());
         }
     }
 }

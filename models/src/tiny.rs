@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bitsweep_proto::Precision;
 use bitsweep_proto::lock::Pooling;
 use candle_core::Tensor;
 use candle_transformers::models::bert::Config;
@@ -64,7 +65,12 @@ impl TinyModel {
 
     /// The settings that the folder's files ask for.
     pub fn settings(&self) -> Settings {
-        Settings { max_tokens: self.max_tokens, pooling: self.pooling, normalize: self.normalize }
+        Settings {
+            max_tokens: self.max_tokens,
+            pooling: self.pooling,
+            normalize: self.normalize,
+            precision: Precision::Float32,
+        }
     }
 
     fn config(&self) -> Config {

@@ -7,12 +7,15 @@ use std::path::PathBuf;
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertModel, Config};
+use candle_transformers::models::bert::Config;
 
 use crate::error::{ModelError, bare};
 
-/// The network with the weights of `files`, as float32 on `device`.
-pub(crate) fn load(files: &[PathBuf], config: &Config, device: &Device) -> Result<BertModel, ModelError> {
+/// The network that `build` makes of the weights of `files`, as float32 in memory.
+pub(crate) fn load<N>(
+    files: &[PathBuf],
+    build: impl FnOnce(&VarBuilder<'_>) -> candle_core::Result<N>,
+) -> Result<N, ModelError> {
     let wrong = |file, problem| ModelError::Weights { file, problem };
     if files.is_empty() {
         return Err(wrong(None, "there is no safetensors file, expected model.safetensors or its shards".to_owned()));
@@ -26,12 +29,12 @@ pub(crate) fn load(files: &[PathBuf], config: &Config, device: &Device) -> Resul
     }
     // SAFETY: nobody may change a mapped file. These are imported content, named by its hash and never written again; the
     // mapping ends with this function, for tensors are copied out of it.
-    let builder = unsafe { VarBuilder::from_mmaped_safetensors(files, DType::F32, device) };
+    let builder = unsafe { VarBuilder::from_mmaped_safetensors(files, DType::F32, &Device::Cpu) };
     let mut builder = builder.map_err(|error| wrong(None, bare(error).to_string()))?;
     if builder.contains_tensor("bert.embeddings.word_embeddings.weight") {
         builder = builder.pp("bert");
     }
-    BertModel::load(builder, config).map_err(|error| wrong(None, bare(error).to_string()))
+    build(&builder).map_err(|error| wrong(None, bare(error).to_string()))
 }
 
 /// All tensors of a BERT encoder by their names, filled by an explicit formula: for tests of kernels, not of meaning.

@@ -236,6 +236,7 @@ fn embed((model, locked): (&Model, &LockedModel), of: &Embedded<'_>, first_row: 
         max_tokens: facts.max_tokens,
         pooling: facts.pooling,
         normalize: facts.normalize,
+        precision: model.precision,
         first_row,
         rows: SHARD_ROWS.min(of.rows - first_row),
         chunk_rows: CHUNK_ROWS,

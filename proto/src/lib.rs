@@ -37,7 +37,7 @@ pub use manifest::Manifest;
 pub use measure::Measure;
 pub use outcome::Outcome;
 pub use plan::{Plan, SweepId};
-pub use profile::{Profile, Profiles};
+pub use profile::{Precision, Profile, Profiles};
 pub use rescore::Rescore;
 pub use study::Study;
 pub use task::Task;

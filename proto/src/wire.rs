@@ -236,6 +236,7 @@ mod tests {
             max_tokens: 256,
             pooling: crate::lock::Pooling::Mean,
             normalize: true,
+            precision: crate::Precision::Int8,
             first_row: 1024,
             rows: 7,
             chunk_rows: 128,

@@ -17,8 +17,8 @@ use crate::support::{Bench, repository, text};
 
 /// Documents of the sweep that embeds: two shards, of eight checkpoints and of four.
 const DOCUMENTS: usize = 1_536;
-/// Tokens of a text that needs more memory than workers allow: its attention alone takes four times 5,000² numbers.
-const GREEDY_TOKENS: usize = 5_000;
+/// Tokens of a text that needs more memory than workers allow: its states alone take 5.5 KB a token at 256 dimensions.
+const GREEDY_TOKENS: usize = 80_000;
 
 /// What a sweep is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Sweeps {
         self.submit(site, Family::Shards, name).await;
 
         let (max_tokens, positions) = (GREEDY_TOKENS, GREEDY_TOKENS);
-        let model = TinyModel { max_tokens, positions, seed, ..TinyModel::default() };
+        let model = TinyModel { max_tokens, positions, seed, dim: 256, layers: 1, ..TinyModel::default() };
         write_tiny_model(&site.bench.path(&format!("greedy-{round}")), &model).unwrap();
         let sources = (format!("file:greedy-{round}"), "file:long".to_owned());
         let name = manifest(&site.bench, ("poison", round), sources, ("[float32]", None));

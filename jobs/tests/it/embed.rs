@@ -24,6 +24,7 @@ fn spec(first_row: u64, rows: u64) -> Embed {
         max_tokens: 64,
         pooling: Pooling::Mean,
         normalize: true,
+        precision: bitsweep_proto::Precision::Float32,
         first_row,
         rows,
         chunk_rows: 4,

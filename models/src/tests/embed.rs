@@ -46,7 +46,7 @@ fn equals_the_network_used_by_hand() {
     }
 }
 
-/// The vector of a text is its own, whatever the company, but for rounding; and goes back to its place.
+/// The vector of a text is its own to the last bit, whatever the company; and goes back to its place.
 #[test]
 fn alone_as_in_a_chunk() {
     let texts = varied(128);
@@ -54,14 +54,12 @@ fn alone_as_in_a_chunk() {
         let encoder = tiny(&model);
         let together = encoder.embed(&texts, &|| false).unwrap().unwrap();
         for (text, vector) in texts.iter().zip(together.chunks_exact(encoder.dim())) {
-            let alone = &embed(&encoder, &[text])[0];
-            assert!(largest_difference(alone, vector) < 1e-5, "{text}");
+            assert_eq!(embed(&encoder, &[text])[0], vector, "{text}");
         }
         let reversed: Vec<String> = texts.iter().rev().cloned().collect();
         let reversed = encoder.embed(&reversed, &|| false).unwrap().unwrap();
         let backwards: Vec<f32> = together.chunks_exact(encoder.dim()).rev().flatten().copied().collect();
-        assert!(largest_difference(&reversed, &backwards) < 1e-5);
-        assert_eq!(together, encoder.embed(&texts, &|| false).unwrap().unwrap());
+        assert_eq!(reversed, backwards);
     }
 }
 

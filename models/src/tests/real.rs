@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bitsweep_proto::Precision;
 use bitsweep_proto::lock::Pooling;
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -22,14 +23,17 @@ fn find(variable: &str, beside: &str, inside: &str) -> Option<PathBuf> {
     None
 }
 
-fn minilm() -> Option<Encoder> {
+fn minilm(precision: Precision) -> Option<Encoder> {
     let folder = find("BITSWEEP_TEST_MODELS", "../target/test-models", "all-MiniLM-L6-v2")?;
     let files = ModelFiles {
         config: folder.join("config.json"),
         tokenizer: folder.join("tokenizer.json"),
         weights: vec![folder.join("model.safetensors")],
     };
-    Some(Encoder::load(&files, Settings { max_tokens: 256, pooling: Pooling::Mean, normalize: true }).unwrap())
+    Some(
+        Encoder::load(&files, Settings { max_tokens: 256, pooling: Pooling::Mean, normalize: true, precision })
+            .unwrap(),
+    )
 }
 
 fn lines(path: &Path) -> Vec<Value> {
@@ -47,7 +51,9 @@ fn rows(file: &SafeTensors<'_>, name: &str) -> Vec<Vec<f32>> {
 /// The first 16 documents, the 42 shortest and the 6 longest; the first 32 queries: all in one call, mixed.
 #[test]
 fn minilm_equals_sentence_transformers() {
-    let (Some(encoder), Some(data)) = (minilm(), find("BITSWEEP_TEST_DATA", "../../shared/data", "scifact")) else {
+    let (Some(encoder), Some(data)) =
+        (minilm(Precision::Float32), find("BITSWEEP_TEST_DATA", "../../shared/data", "scifact"))
+    else {
         return;
     };
     let reference = fs::read(data.with_file_name("embeddings").join("scifact.all-MiniLM-L6-v2.safetensors")).unwrap();
@@ -90,7 +96,14 @@ fn minilm_equals_sentence_transformers() {
 #[test]
 #[ignore = "a measurement"]
 fn tokens_a_second() {
-    let (Some(encoder), Some(data)) = (minilm(), find("BITSWEEP_TEST_DATA", "../../shared/data", "scifact")) else {
+    for precision in [Precision::Float32, Precision::Int8] {
+        tokens_a_second_in(precision);
+    }
+}
+
+fn tokens_a_second_in(precision: Precision) {
+    let (Some(encoder), Some(data)) = (minilm(precision), find("BITSWEEP_TEST_DATA", "../../shared/data", "scifact"))
+    else {
         return;
     };
     let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
@@ -104,7 +117,7 @@ fn tokens_a_second() {
     let seconds = start.elapsed().as_secs_f64();
     let threads = rayon::current_num_threads();
     println!(
-        "{tokens} tokens of 128 documents in {seconds:.2} s: {:.0} a second with {threads} threads",
+        "{precision:?}: {tokens} tokens of 128 documents in {seconds:.2} s: {:.0} a second with {threads} threads",
         tokens as f64 / seconds
     );
 }

@@ -179,6 +179,7 @@ pub(crate) fn graph(shapes: &[Shape]) -> Plan {
             max_tokens: 16,
             pooling: Pooling::Mean,
             normalize: true,
+            precision: bitsweep_proto::Precision::Float32,
             first_row: 0,
             rows: 1,
             chunk_rows: 1,

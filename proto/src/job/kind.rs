@@ -72,7 +72,8 @@ impl Kind {
     /// Version of the code that runs it. Raised whenever the same parameters and inputs give other bytes.
     pub fn code_version(self) -> u32 {
         match self {
-            Self::Embed => 1,
+            // 2: the network written for CPUs; 1 was candle's.
+            Self::Embed => 2,
             Self::Truncate => 1,
             Self::Compress => 1,
             Self::Retrieve => 1,

@@ -123,6 +123,7 @@ impl Spec {
                 max_tokens,
                 pooling,
                 normalize,
+                precision,
                 first_row,
                 rows,
                 chunk_rows,
@@ -138,6 +139,7 @@ impl Spec {
                 fields.push("max_tokens", max_tokens);
                 fields.push("pooling", pooling.name());
                 fields.push("normalize", normalize);
+                fields.push("precision", precision.name());
                 fields.push("first_row", first_row);
                 fields.push("rows", rows);
                 fields.push("chunk_rows", chunk_rows);

@@ -1,10 +1,12 @@
 //! The parameters of each kind of job.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::codec::Codec;
 use crate::lock::Pooling;
 use crate::measure::Measure;
+use crate::profile::Precision;
 use crate::rescore::Exact;
 
 /// Which texts of a dataset an embedding covers.
@@ -19,7 +21,7 @@ pub enum Texts {
 
 /// Texts to vectors. Inputs: `model` (files by name), `texts` (canonical JSON lines).
 /// Output: one safetensors blob per chunk, `chunk/<first row>`, tensor `vectors`, float32 rows × dim.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Embed {
     /// Documents or queries.
@@ -36,12 +38,37 @@ pub struct Embed {
     pub pooling: Pooling,
     /// Whether vectors are scaled to length 1.
     pub normalize: bool,
+    /// What products are computed in.
+    #[serde(default)]
+    pub precision: Precision,
     /// First row of the shard in the file.
     pub first_row: u64,
     /// Rows of the shard.
     pub rows: u64,
     /// Rows of one chunk, which is one checkpoint.
     pub chunk_rows: u64,
+}
+
+impl Serialize for Embed {
+    /// A precision that is not said texts do not hold, as those stored before it could be said; binary forms hold all fields.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let has_precision = !self.precision.is_default() || !serializer.is_human_readable();
+        let mut fields = serializer.serialize_struct("Embed", 10 + usize::from(has_precision))?;
+        fields.serialize_field("texts", &self.texts)?;
+        fields.serialize_field("architecture", &self.architecture)?;
+        fields.serialize_field("dim", &self.dim)?;
+        fields.serialize_field("prefix", &self.prefix)?;
+        fields.serialize_field("max_tokens", &self.max_tokens)?;
+        fields.serialize_field("pooling", &self.pooling)?;
+        fields.serialize_field("normalize", &self.normalize)?;
+        if has_precision {
+            fields.serialize_field("precision", &self.precision)?;
+        }
+        fields.serialize_field("first_row", &self.first_row)?;
+        fields.serialize_field("rows", &self.rows)?;
+        fields.serialize_field("chunk_rows", &self.chunk_rows)?;
+        fields.end()
+    }
 }
 
 /// Vectors to their first dimensions, for a model that was trained so that these are a vector too. Input: `vectors` (one embedding

@@ -44,6 +44,7 @@ pub use subsample::Subsample;
 use crate::codec::Codec;
 use crate::lock::{ModelFacts, Pooling};
 use crate::measure::Measure;
+use crate::profile::Precision;
 use crate::rescore::Rescore;
 use crate::task::Task;
 use crate::track::Track;
@@ -150,6 +151,9 @@ pub struct Model {
     /// Whether vectors are scaled to length 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalize: Option<bool>,
+    /// What the encoder computes its products in.
+    #[serde(default, skip_serializing_if = "Precision::is_default")]
+    pub precision: Precision,
     /// Put before every query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_prefix: Option<String>,

@@ -8,7 +8,7 @@ use bitsweep_proto::lock::{
     LockedClassification, LockedDataset, LockedFile, LockedModel, LockedSimilarity, ModelFacts,
 };
 use bitsweep_proto::manifest::{self, Model};
-use bitsweep_proto::{Codec, Plan, Profile};
+use bitsweep_proto::{Codec, Plan, Precision, Profile};
 use serde::Serialize;
 
 use crate::number::grouped;
@@ -43,11 +43,19 @@ pub(super) fn models(plan: &Plan) -> Vec<Vec<String>> {
             format!("{}{revision}", model.source),
             format!("{}{}", own.dim, set.map(truncated).unwrap_or_default()),
             setting(own.max_tokens, used.max_tokens),
-            setting(pooling(own), pooling(&used)),
+            setting(pooling(own), pooling(&used)) + set.map_or("", encoded),
             setting(prefixes(own), prefixes(&used)) + &symmetric.unwrap_or_default(),
         ]
     };
     plan.lock.models.iter().map(of).collect()
+}
+
+/// In what it was encoded, where that is not float32.
+fn encoded(model: &Model) -> &'static str {
+    match model.precision {
+        Precision::Float32 => "",
+        Precision::Int8 => "; encoded in int8",
+    }
 }
 
 /// The lengths that the vectors are truncated to.

@@ -200,6 +200,7 @@ fn sentences_to_fit_on_are_none_that_are_measured() {
             max_tokens: 256,
             pooling: Pooling::Mean,
             normalize: true,
+            precision: bitsweep_proto::Precision::Float32,
             first_row: 0,
             rows: 10,
             chunk_rows: 10,

@@ -43,6 +43,7 @@ async fn texts_become_codes() {
         max_tokens: 64,
         pooling: Pooling::Mean,
         normalize: true,
+        precision: bitsweep_proto::Precision::Float32,
         first_row: 0,
         rows: 10,
         chunk_rows: 4,

@@ -255,6 +255,7 @@ pub(crate) fn embed(rows: u64, (item, from): (&str, WorkSource)) -> Work {
         max_tokens: 1,
         pooling: Pooling::Mean,
         normalize: true,
+        precision: bitsweep_proto::Precision::Float32,
         first_row: 0,
         rows,
         chunk_rows: 1,
