@@ -5,7 +5,7 @@
 //! (`bitsweep_sources`), which texts to embed and where vectors go (`bitsweep_jobs`), queues and stores. It is
 //! synchronous; parallelism is rayon's, and no result depends on it.
 //!
-//! candle reads weights, and its networks are the reference of the tests; on a CPU a network of our own runs ([`fused`]).
+//! candle reads weights, and its networks are the reference of the tests; on a CPU a network of our own runs (`fused`).
 //!
 //! The promise: the vector of a text depends on the files, the [`Settings`] and that text, on nothing else: not on the other
 //! texts of an [`Encoder::embed`] call, not on threads, not on the machine. The [`profile`] would show a machine that breaks it.
