@@ -1,40 +1,52 @@
 //! Hamming distances and exhaustive search over binary codes.
 //!
-//! The distance of two codes of equal length is the number of bits that differ. Bit order and padding do not matter to it:
-//! codes are whole bytes. [`distance`] is the scalar reference; `avx2` and `avx512` hold one instruction set each and equal
-//! it bit for bit. Codes of 8, 16, 32 and 64 bytes have loops of their own, as calls and horizontal sums cost more than the
-//! counting there.
+//! The distance of two codes of equal length is the number of bits that differ. Bit order and padding do not matter to
+//! it: codes are whole bytes. [`distance`] is the scalar reference; `avx2` and `avx512` hold one instruction set each
+//! and equal it bit for bit.
 //!
-//! Search counts: distances of one query to all documents, a histogram over the `8 * bytes + 1` possible distances, the
-//! cut, and one pass that puts the documents in their places. So ties cost nothing and are kept whole. Queries are taken
-//! in tiles and documents in blocks that stay in the first cache.
+//! Search keeps for each query a bound, the distance of the document at rank `depth` so far (`nearest`), and only
+//! documents within it, which soon are few: the others leave no trace but a comparison. Ties cost nothing and are kept
+//! whole. Queries are taken in tiles, which share a pass over the documents, and documents in blocks that stay in the
+//! first cache. For codes of 8, 16, 32 and 64 bytes the two instruction sets lay a block out by words, once for all
+//! queries of a tile: so the counts of a document are added in one lane, not across a register, and stay there unless
+//! one of a few documents is within the bound. Other lengths, and portable code, write the distances of a block and
+//! look through them.
+//!
+//! It runs on the calling thread alone, as what is measured of it is of one thread.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod nearest;
 mod scalar;
 #[cfg(test)]
 mod tests;
 
 pub use scalar::distance;
 
+use self::nearest::Nearest;
 use crate::error::VectorError;
 use crate::hits::Hits;
 use crate::kernels::{Kernels, Set};
 use crate::matrix::Codes;
 
-/// Queries that share a pass over the documents.
-const TILE: usize = 8;
+/// At most so many queries share a pass over the documents.
+const TILE: usize = 64;
 
-/// Bytes of codes in one block.
-const BLOCK_BYTES: usize = 16 * 1024;
+/// Bytes of codes in one block, for tiles of at least [`LONG_TILE`] queries and for shorter ones, which wait for
+/// memory: a small block is counted while the next one arrives. Multiples of what a kernel takes in one step.
+const BLOCK_BYTES: [usize; 2] = [16 * 1024, 4 * 1024];
+
+/// See [`BLOCK_BYTES`].
+const LONG_TILE: usize = 8;
 
 /// The nearest `depth` documents of each query, and all that tie with the last of them.
 ///
 /// Score: minus the distance, as float32 (exact, as codes are shorter than 2^24 bits). Order: score descending, then
-/// document row ascending. `depth` 0 finds nothing; no documents, nothing is found. Fails where the codes differ in width,
-/// where `stop` is true between two tiles of queries ([`VectorError::Stopped`]), and where `BITSWEEP_KERNELS` cannot be had.
+/// document row ascending. `depth` 0 finds nothing; no documents, nothing is found. Fails where the codes differ in
+/// width, where `stop` is true between two tiles of queries ([`VectorError::Stopped`]), and where `BITSWEEP_KERNELS`
+/// cannot be had.
 pub fn search(codes: &Codes, queries: &Codes, depth: usize, stop: &dyn Fn() -> bool) -> Result<Hits, VectorError> {
     search_with(Kernels::chosen()?, (codes, queries), depth, stop)
 }
@@ -55,27 +67,82 @@ fn search_with(
             found: queries.bytes,
         });
     }
-    let block = (BLOCK_BYTES / codes.bytes).max(1);
-    let mut distances = vec![0u32; TILE.min(queries.rows) * codes.rows];
+    let wanted = depth.min(codes.rows);
+    // Tiles as equal as can be: a short one would pay for a pass of its own.
+    let tile = queries.rows.div_ceil(queries.rows.div_ceil(TILE).max(1)).max(1);
+    let block = (BLOCK_BYTES[usize::from(tile < LONG_TILE)] / codes.bytes).max(1);
+    let mut nearest: Vec<_> = (0..tile).map(|_| Nearest::new(8 * codes.bytes)).collect();
+    let mut scratch = Scratch::default();
     let mut hits = Hits::default();
-    for first in (0..queries.rows).step_by(TILE) {
+    for first in (0..queries.rows).step_by(tile) {
         if stop() {
             return Err(VectorError::Stopped);
         }
-        let tile = TILE.min(queries.rows - first);
+        let rows = first..queries.rows.min(first + tile);
+        if wanted == 0 {
+            rows.for_each(|_| hits.end_query());
+            continue;
+        }
+        let nearest = &mut nearest[..rows.len()];
+        nearest.iter_mut().for_each(|nearest| nearest.start(wanted));
+        let queries = &queries.data[rows.start * codes.bytes..rows.end * codes.bytes];
         for start in (0..codes.rows).step_by(block) {
             let len = block.min(codes.rows - start);
-            let documents = &codes.data[start * codes.bytes..][..len * codes.bytes];
-            for query in 0..tile {
-                let out = &mut distances[query * codes.rows + start..][..len];
-                distances_with(kernels, queries.row(first + query), documents, out);
-            }
+            let documents =
+                Block { first_row: start as u32, codes: &codes.data[start * codes.bytes..][..len * codes.bytes] };
+            offer_block(kernels, documents, (queries, nearest), &mut scratch);
         }
-        for query in 0..tile {
-            select(&distances[query * codes.rows..][..codes.rows], 8 * codes.bytes, depth, &mut hits);
-        }
+        nearest.iter_mut().for_each(|nearest| nearest.finish(&mut hits));
     }
     Ok(hits)
+}
+
+/// Documents of consecutive rows.
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    first_row: u32,
+    codes: &'a [u8],
+}
+
+/// Memory that is used again for each block.
+#[derive(Default)]
+struct Scratch {
+    /// Distances of one query.
+    distances: Vec<u32>,
+    /// The block by words.
+    #[cfg(target_arch = "x86_64")]
+    avx2: Vec<std::arch::x86_64::__m256i>,
+    /// The same.
+    #[cfg(target_arch = "x86_64")]
+    avx512: Vec<std::arch::x86_64::__m512i>,
+}
+
+/// Offers the documents of a block to all queries of a tile: codes of equal length, one for each of the other side.
+fn offer_block(kernels: Kernels, block: Block, tile: (&[u8], &mut [Nearest]), scratch: &mut Scratch) {
+    let (queries, nearest) = tile;
+    let bytes = queries.len() / nearest.len();
+    #[cfg(target_arch = "x86_64")]
+    if matches!(bytes, 8 | 16 | 32 | 64) {
+        match kernels.set() {
+            Set::Scalar => {}
+            // SAFETY: `Kernels` values with these sets exist only where the CPU has their features.
+            Set::Avx2 => return unsafe { avx2::offer_block(block, queries, nearest, &mut scratch.avx2) },
+            // SAFETY: as above.
+            Set::Avx512 => return unsafe { avx512::offer_block(block, queries, nearest, &mut scratch.avx512) },
+        }
+    }
+    scratch.distances.resize(block.codes.len() / bytes, 0);
+    for (query, nearest) in queries.chunks_exact(bytes).zip(nearest) {
+        distances_with(kernels, query, block.codes, &mut scratch.distances);
+        nearest.offer(block.first_row, &scratch.distances);
+    }
+}
+
+/// The word of each code that register `i` of `words` has after codes were laid out by words: rounds that split even
+/// from odd places, the lowest bit first, leave the bits of a place in reverse.
+#[cfg(target_arch = "x86_64")]
+const fn word_of(i: usize, words: usize) -> usize {
+    if words == 1 { 0 } else { i.reverse_bits() >> (usize::BITS - words.ilog2()) }
 }
 
 /// Distances of `query` to each code of `codes`, whose length is `query.len() * out.len()`.
@@ -92,35 +159,4 @@ fn distances_with(kernels: Kernels, query: &[u8], codes: &[u8], out: &mut [u32])
         #[cfg(not(target_arch = "x86_64"))]
         Set::Avx2 | Set::Avx512 => scalar::distances(query, codes, out),
     }
-}
-
-/// Adds one query's list: a counting sort of the documents not farther than the one at rank `depth`.
-fn select(distances: &[u32], bits: usize, depth: usize, hits: &mut Hits) {
-    let mut counts = vec![0usize; bits + 1];
-    for &distance in distances {
-        counts[distance as usize] += 1;
-    }
-    let wanted = depth.min(distances.len());
-    // From counts to places: `counts[d]` becomes the place of the next document at distance d.
-    let base = hits.documents.len();
-    let (mut total, mut kept) = (0, 0);
-    for (distance, count) in counts.iter_mut().enumerate() {
-        if total >= wanted {
-            break;
-        }
-        let first = base + total;
-        total += *count;
-        hits.scores.resize(base + total, 0.0 - distance as f32);
-        *count = first;
-        kept = distance + 1;
-    }
-    hits.documents.resize(base + total, 0);
-    for (document, &distance) in (0..).zip(distances) {
-        if (distance as usize) < kept {
-            let place = &mut counts[distance as usize];
-            hits.documents[*place] = document;
-            *place += 1;
-        }
-    }
-    hits.end_query();
 }

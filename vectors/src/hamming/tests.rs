@@ -1,9 +1,12 @@
 //! The scalar reference against counting bit by bit, the other paths against the reference, search against sorting.
 
+use std::cell::Cell;
+
 use proptest::prelude::*;
 
-use super::{distance, distances_with, scalar, search, search_with};
+use super::{TILE, distance, distances_with, scalar, search, search_with};
 use crate::error::VectorError;
+use crate::hits::Hits;
 use crate::kernels::Kernels;
 use crate::matrix::Codes;
 
@@ -73,33 +76,78 @@ proptest! {
     ) {
         for kernels in Kernels::available() {
             let hits = search_with(kernels, (&codes, &queries), depth, &|| false).unwrap();
-            prop_assert_eq!(hits.queries(), queries.rows);
-            for (query, (documents, scores)) in hits.iter().enumerate() {
-                let mut all: Vec<(u32, u32)> =
-                    (0..codes.rows).map(|d| (distance(queries.row(query), codes.row(d)), d as u32)).collect();
-                all.sort_unstable();
-                let cut = all.get(depth.min(all.len()).wrapping_sub(1)).map(|last| last.0);
-                all.retain(|(distance, _)| cut.is_some_and(|cut| *distance <= cut));
-                prop_assert_eq!(documents, all.iter().map(|(_, d)| *d).collect::<Vec<_>>());
-                prop_assert_eq!(scores, all.iter().map(|(distance, _)| 0.0 - *distance as f32).collect::<Vec<_>>());
+            prop_assert_eq!(hits, sorted(&codes, &queries, depth), "{:?}", kernels);
+        }
+    }
+}
+
+/// All documents of each query by distance, then row, cut behind those that tie with the one at rank `depth`.
+fn sorted(codes: &Codes, queries: &Codes, depth: usize) -> Hits {
+    let mut hits = Hits::default();
+    for query in 0..queries.rows {
+        let mut all: Vec<(u32, u32)> =
+            (0..codes.rows).map(|d| (distance(queries.row(query), codes.row(d)), d as u32)).collect();
+        all.sort_unstable();
+        let cut = all.get(depth.min(all.len()).wrapping_sub(1)).map(|last| last.0);
+        all.retain(|(distance, _)| cut.is_some_and(|cut| *distance <= cut));
+        hits.documents.extend(all.iter().map(|(_, document)| *document));
+        hits.scores.extend(all.iter().map(|(distance, _)| 0.0 - *distance as f32));
+        hits.end_query();
+    }
+    hits
+}
+
+fn check(codes: &Codes, queries: &Codes, depth: usize) {
+    let expected = sorted(codes, queries, depth);
+    for kernels in Kernels::available() {
+        let found = search_with(kernels, (codes, queries), depth, &|| false).unwrap();
+        // Not assert_eq: its message would be long.
+        assert!(found == expected, "{kernels:?}: {} codes of {} bytes, depth {depth}", codes.rows, codes.bytes);
+    }
+}
+
+#[test]
+fn search_is_sorting_on_awkward_lengths_and_depths() {
+    for len in LENGTHS {
+        // More than a block of most lengths, and neither a multiple of a block nor of what a kernel takes at once.
+        for rows in [1, 31, 32, 33, 127, 2181] {
+            let codes = Codes::new(rows, len, bytes(rows * len, 5)).unwrap();
+            let queries = Codes::new(3, len, bytes(3 * len, 6)).unwrap();
+            for depth in [0, 1, 10, rows, rows + 1] {
+                check(&codes, &queries, depth);
             }
         }
     }
 }
 
 #[test]
-fn blocks_and_tiles_join() {
-    // More documents than a block, more queries than a tile.
-    for width in [1, 8, 32] {
-        let codes = Codes::new(3000, width, bytes(3000 * width, 5)).unwrap();
-        let queries = Codes::new(19, width, bytes(19 * width, 6)).unwrap();
-        let hits = search(&codes, &queries, codes.rows, &|| false).unwrap();
-        for (query, (documents, scores)) in hits.iter().enumerate() {
-            assert_eq!(documents.len(), codes.rows);
-            for (document, score) in documents.iter().zip(scores) {
-                assert_eq!(distance(queries.row(query), codes.row(*document as usize)) as f32, -score);
-            }
+fn tiles_join() {
+    // One tile that is full, two of unequal size; blocks are longer than those of the few queries above.
+    for rows in [TILE, TILE + 1] {
+        for len in [1, 8, 16, 32, 64] {
+            let codes = Codes::new(3000, len, bytes(3000 * len, 5)).unwrap();
+            let queries = Codes::new(rows, len, bytes(rows * len, 6)).unwrap();
+            check(&codes, &queries, 10);
         }
+    }
+}
+
+#[test]
+fn the_order_of_documents_changes_nothing() {
+    // So many that the list of a query is gone through several times, where each document is at least as near as those
+    // before.
+    let rows = 20_000;
+    for len in [1, 8, 16, 32, 64] {
+        let far = |row: usize| row * 8 * len / rows;
+        let code = |bits: usize| (0..len).map(move |byte| (0xff_u16 << bits.saturating_sub(8 * byte).min(8)) as u8);
+        let queries = Codes::new(2, len, [vec![0; len], vec![255; len]].concat()).unwrap();
+        let codes = Codes::new(rows, len, (0..rows).flat_map(|row| code(far(row))).collect()).unwrap();
+        for depth in [1, 100, 6000] {
+            check(&codes, &queries, depth);
+        }
+        // All tied.
+        let codes = Codes::new(rows, len, vec![15; rows * len]).unwrap();
+        check(&codes, &queries, 1);
     }
 }
 
@@ -120,4 +168,12 @@ fn no_documents_no_queries_and_wrong_widths() {
 fn the_stop_flag_ends_a_search() {
     let one = Codes::new(1, 8, vec![0; 8]).unwrap();
     assert!(matches!(search(&one, &one, 1, &|| true), Err(VectorError::Stopped)));
+    // It is asked before each tile, whatever is wanted of them.
+    let queries = Codes::new(TILE + 1, 8, vec![0; 8 * (TILE + 1)]).unwrap();
+    for depth in [0, 1] {
+        let asked = Cell::new(0);
+        let stop = || asked.replace(asked.get() + 1) == 1;
+        assert!(matches!(search(&one, &queries, depth, &stop), Err(VectorError::Stopped)));
+        assert_eq!(asked.get(), 2);
+    }
 }
