@@ -221,10 +221,9 @@ impl Codec {
     /// The codec as pairs of sentences see it: whatever the scoring of decoded vectors, a pair is scored by the cosine,
     /// so both scorings are one.
     pub fn of_pairs(&self) -> Self {
-        match *self {
-            Self::Pq(pq) => Self::Pq(Pq { scoring: PqScoring::InnerProduct, ..pq }),
-            Self::Opq(pq) => Self::Opq(Pq { scoring: PqScoring::InnerProduct, ..pq }),
-            other => other,
+        match self {
+            Self::Pq(_) | Self::Opq(_) => self.stored(),
+            other => *other,
         }
     }
 
