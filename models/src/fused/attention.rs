@@ -134,6 +134,11 @@ struct Shares<'a>(&'a [f32; 16]);
 
 impl Finish for Shares<'_> {
     #[inline(always)]
+    fn covers(&self, rows: usize, _: usize) -> bool {
+        rows <= self.0.len()
+    }
+
+    #[inline(always)]
     unsafe fn finish<S: Simd>(&self, simd: S, sum: S::V, at: Place) -> S::V {
         simd.mul(sum, simd.splat(self.0[at.row]))
     }

@@ -188,8 +188,17 @@ struct Scaled<'a, F> {
 
 impl<F: Finish> Finish for Scaled<'_, F> {
     #[inline(always)]
+    fn covers(&self, rows: usize, columns: usize) -> bool {
+        let scales = self.scales.as_ref().is_none_or(|OfSums { units, of_columns, zeros }| {
+            let zeros = zeros.is_none_or(|[zeros, sums]| zeros.len() >= rows && sums.len() >= columns);
+            units.len() >= rows && of_columns.len() >= columns && zeros
+        });
+        self.bias.len() >= columns && scales && self.then.covers(rows, columns)
+    }
+
+    #[inline(always)]
     unsafe fn finish<S: Simd>(&self, simd: S, sum: S::V, at: Place) -> S::V {
-        // SAFETY: what goes by columns is filled up to whole panels; the rest is the caller's.
+        // SAFETY: the caller's: all is covered.
         unsafe {
             let bias = simd.load(self.bias.as_ptr().add(at.column));
             let sum = match &self.scales {
@@ -216,6 +225,11 @@ pub(super) struct Gelu;
 
 impl Finish for Gelu {
     #[inline(always)]
+    fn covers(&self, _: usize, _: usize) -> bool {
+        true
+    }
+
+    #[inline(always)]
     unsafe fn finish<S: Simd>(&self, simd: S, sum: S::V, _: Place) -> S::V {
         gelu(simd, sum)
     }
@@ -225,6 +239,11 @@ impl Finish for Gelu {
 pub(super) struct Add<'a>(pub(super) Rows<'a>);
 
 impl Finish for Add<'_> {
+    #[inline(always)]
+    fn covers(&self, rows: usize, columns: usize) -> bool {
+        rows == 0 || self.0.values.len() >= (rows - 1) * self.0.stride + columns
+    }
+
     #[inline(always)]
     unsafe fn finish<S: Simd>(&self, simd: S, sum: S::V, at: Place) -> S::V {
         // SAFETY: the caller's.

@@ -50,48 +50,48 @@ impl Number for f32 {
     }
 }
 
-/// Two neighbours of a row or of a column as 16-bit integers: one step of a product. Sums are 32 bits wide and wrap around;
-/// [`super::short`] sees to it that they never do.
+/// Neighbours of a row or of a column, packed into 32 bits: one step of a product of integers. Sums are 32 bits wide.
+pub(super) trait Packed: Copy {
+    fn bits(self) -> i32;
+    /// `sum` plus the products of the neighbours.
+    fn add<S: Simd>(simd: S, left: S::I, right: S::I, sum: S::I) -> S::I;
+}
+
+/// Two 16-bit integers. Their sums wrap around; [`super::short`] sees to it that they never do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct Pair(pub(super) i32);
 
-/// Four neighbours as bytes, of a row without sign, of a column with sign. Sums are 32 bits wide: they hold those of 2¹⁶ bytes.
+impl Packed for Pair {
+    #[inline(always)]
+    fn bits(self) -> i32 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn add<S: Simd>(simd: S, left: S::I, right: S::I, sum: S::I) -> S::I {
+        simd.add_pairs(left, right, sum)
+    }
+}
+
+/// Four bytes, of a row without sign, of a column with sign. A sum holds those of 2¹⁶ bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct Quad(pub(super) i32);
 
-impl Number for Pair {
-    type Lanes<S: Simd> = S::I;
-
+impl Packed for Quad {
     #[inline(always)]
-    fn zero<S: Simd>(simd: S) -> S::I {
-        simd.splat_integer(0)
+    fn bits(self) -> i32 {
+        self.0
     }
 
     #[inline(always)]
-    fn splat<S: Simd>(simd: S, value: Self) -> S::I {
-        simd.splat_integer(value.0)
-    }
-
-    #[inline(always)]
-    unsafe fn load<S: Simd>(simd: S, from: *const Self) -> S::I {
-        // SAFETY: the caller's.
-        unsafe { simd.load_integers(from.cast()) }
-    }
-
-    #[inline(always)]
-    fn mul_add<S: Simd>(simd: S, left: S::I, right: S::I, sum: S::I) -> S::I {
-        simd.add_pairs(left, right, sum)
-    }
-
-    #[inline(always)]
-    fn float<S: Simd>(simd: S, sum: S::I) -> S::V {
-        simd.float(sum)
+    fn add<S: Simd>(simd: S, left: S::I, right: S::I, sum: S::I) -> S::I {
+        simd.add_quads(left, right, sum)
     }
 }
 
-impl Number for Quad {
+impl<P: Packed> Number for P {
     type Lanes<S: Simd> = S::I;
 
     #[inline(always)]
@@ -101,18 +101,19 @@ impl Number for Quad {
 
     #[inline(always)]
     fn splat<S: Simd>(simd: S, value: Self) -> S::I {
-        simd.splat_integer(value.0)
+        simd.splat_integer(value.bits())
     }
 
     #[inline(always)]
     unsafe fn load<S: Simd>(simd: S, from: *const Self) -> S::I {
-        // SAFETY: the caller's.
+        const { assert!(size_of::<P>() == size_of::<i32>()) };
+        // SAFETY: the caller's; a packed number is its 32 bits.
         unsafe { simd.load_integers(from.cast()) }
     }
 
     #[inline(always)]
     fn mul_add<S: Simd>(simd: S, left: S::I, right: S::I, sum: S::I) -> S::I {
-        simd.add_quads(left, right, sum)
+        P::add(simd, left, right, sum)
     }
 
     #[inline(always)]
@@ -152,8 +153,11 @@ pub(super) struct Place {
 
 /// What happens to a sum before it is stored.
 pub(super) trait Finish {
+    /// Whether it was made for so many rows, and for so many columns, a multiple of sixteen.
+    fn covers(&self, rows: usize, columns: usize) -> bool;
+
     /// # Safety
-    /// `at` and the fifteen columns after it are within what it was made for.
+    /// It covers `at` and the fifteen columns after it.
     unsafe fn finish<S: Simd>(&self, simd: S, sum: S::V, at: Place) -> S::V;
 }
 
@@ -161,6 +165,11 @@ pub(super) trait Finish {
 pub(super) struct Plain;
 
 impl Finish for Plain {
+    #[inline(always)]
+    fn covers(&self, _: usize, _: usize) -> bool {
+        true
+    }
+
     #[inline(always)]
     unsafe fn finish<S: Simd>(&self, _: S, sum: S::V, _: Place) -> S::V {
         sum
@@ -203,6 +212,7 @@ impl<N: Number, F: Finish> Work for Product<'_, N, F> {
         assert!(self.left.values.len() >= (self.rows - 1) * self.left.stride + self.depth);
         assert!(self.panel.values.len() >= (self.depth - 1) * self.panel.stride + columns::<S>());
         assert!(self.columns <= columns::<S>());
+        assert!(self.finish.covers(self.rows, self.column + self.columns.next_multiple_of(LANES)));
         assert!(self.to.values.len() >= (self.rows - 1) * self.to.stride + self.columns);
         let mut row = 0;
         while row < self.rows {
