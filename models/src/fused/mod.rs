@@ -1,7 +1,7 @@
 //! BERT on a CPU, made for encoding: the forward pass and nothing else.
 //!
-//! Owns: the network's weights in the form they are read in, and the arithmetic, to the last bit. candle owns everything
-//! around it (files, tensors), is what runs on other devices, and is the reference that tests compare with.
+//! Owns: the network's weights in the form they are read in, and the arithmetic, to the last bit. candle reads the files, and
+//! is the reference that tests compare with.
 //!
 //! What makes it fast: weights are packed once; the queries, keys and values of a layer are one product; texts are not padded
 //! (their tokens stand one after the other, and only attention looks at where a text ends); bias, GELU and residuals are

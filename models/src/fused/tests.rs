@@ -7,7 +7,8 @@ use candle_transformers::models::bert::{BertModel, Config};
 use proptest::prelude::*;
 
 use super::instructions::With;
-use super::product::{Pair, Plain, Product, Rows, RowsMut, columns, stride};
+use super::linear::{Apply, Form, Inputs, Linear};
+use super::product::{BLOCK, Pair, Plain, Product, Rows, RowsMut, columns, stride};
 use super::simd::{LANES, Simd, Work};
 use super::{How, Instructions, Network, Scratch, functions, short};
 use crate::weights;
@@ -242,6 +243,24 @@ fn the_values_are_those_of_candle() {
     }
 }
 
+/// What is no number in the weights reaches the states: integers do not hide it.
+#[test]
+fn broken_weights_are_passed_on() {
+    let config = shapes().remove(0);
+    for name in ["embeddings.word_embeddings.weight", "encoder.layer.0.intermediate.dense.weight"] {
+        let mut weights = weights::by_formula(&config, 3).unwrap();
+        let broken = (&weights[name] * f64::NAN).unwrap();
+        weights.insert(name.to_owned(), broken);
+        let builder = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
+        for precision in [Precision::Float32, Precision::Int8] {
+            let instructions = Instructions::chosen().unwrap();
+            let network = Network::load(&builder, &config, How { instructions, precision }).unwrap();
+            let states = forward(&network, &texts(&[5]));
+            assert!(states[0].iter().all(|value| value.is_nan()), "{name}, {precision:?}");
+        }
+    }
+}
+
 /// Weights and inputs that are as long as 16-bit integers allow, and all in one direction: the largest sums there can be.
 #[test]
 fn sums_of_short_integers_never_wrap() {
@@ -266,5 +285,73 @@ fn zeros_and_broken_numbers_as_short_integers() {
     assert_eq!(short::weights(&[0.0; 3]), (vec![Pair::default(); 2], 1.0));
     for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         assert!(short::weights(&[1.0, broken]).1.is_nan());
+    }
+}
+
+/// Products of a layer of 384 × 1536, or with `None` of a chain with nothing to wait for, in billions a second.
+struct Rate(Option<Form>);
+
+impl With for Rate {
+    type Output = f64;
+
+    fn with<S: Simd>(self, simd: S) -> f64 {
+        let (inputs, outputs, passes) = (384, 1536, 20);
+        let weights = weights::tensor("w", &[outputs * inputs], 1).unwrap().to_vec1::<f32>().unwrap();
+        let layer = self.0.map(|form| Linear::pack::<S>(&weights, &vec![0.0; outputs], inputs, form));
+        let from = vec![0.5; BLOCK * stride(inputs)];
+        let mut to = vec![0.0; BLOCK * stride(outputs)];
+        let mut integers = Inputs::default();
+        let mut best = f64::INFINITY;
+        for _ in 0..20 {
+            let start = std::time::Instant::now();
+            for _ in 0..passes {
+                let Some(layer) = &layer else {
+                    std::hint::black_box(simd.run(Chain(BLOCK * inputs * outputs / CHAINS / LANES)));
+                    continue;
+                };
+                let (from, to) = (Rows { values: &from, stride: stride(inputs) }, &mut to);
+                let to = RowsMut { values: to, stride: stride(outputs) };
+                Apply { layer, from, rows: BLOCK, to, then: Plain, inputs: &mut integers }.run(simd);
+            }
+            best = start.elapsed().as_secs_f64().min(best);
+        }
+        (passes * BLOCK * inputs * outputs) as f64 / best / 1e9
+    }
+}
+
+/// Sums that do not wait for one another: enough for the processor to be busy all the time.
+const CHAINS: usize = 16;
+
+/// Steps of all chains.
+struct Chain(usize);
+
+impl Work for Chain {
+    type Output = f32;
+
+    #[inline(always)]
+    fn work<S: Simd>(self, simd: S) -> f32 {
+        let factor = simd.splat(std::hint::black_box(0.9));
+        let mut sums = [factor; CHAINS];
+        for _ in 0..self.0 {
+            for sum in &mut sums {
+                *sum = simd.mul_add(factor, *sum, factor);
+            }
+        }
+        let mut all = sums[0];
+        for sum in &sums[1..] {
+            all = simd.add(all, *sum);
+        }
+        simd.sum(all)
+    }
+}
+
+/// What one core does, for whoever wants to know: `cargo test -p bitsweep-models -- --ignored --nocapture products_a_second`.
+#[test]
+#[ignore = "a measurement"]
+fn products_a_second() {
+    let set = Instructions::chosen().unwrap();
+    println!("{}: {:.1} billion products a second at most in float32", set.name(), set.run(Rate(None)));
+    for form in [Form::Float, Form::Short, Form::Byte] {
+        println!("{form:?}: {:.1} billion", set.run(Rate(Some(form))));
     }
 }

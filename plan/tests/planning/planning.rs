@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitsweep_plan::{lineage, plan, summary, work};
-use bitsweep_proto::plan::From;
+use bitsweep_proto::plan::{From, PlannedJob};
 use bitsweep_proto::rescore::Exact;
 use bitsweep_proto::work::WorkSource;
-use bitsweep_proto::{Codec, JobKey, Kind, Measure, Plan, Spec, Study};
+use bitsweep_proto::{Codec, JobKey, Kind, Measure, Plan, Precision, Spec, Study};
 use serde_json::{Value, json};
 
 use crate::fixture::{dataset, example, lock, manifest, model, planned, profiles, small};
@@ -63,6 +63,29 @@ fn keys_do_not_change() {
     }
     text.push(format!("sweep {}", plan.id().0));
     insta::assert_snapshot!(text.join("\n"));
+}
+
+/// Every embedding of a model has the precision that the manifest says, and a key of its own.
+#[test]
+fn a_precision_reaches_every_embedding_of_its_model() {
+    let codecs = json!(["float32"]);
+    let plain = planned(small(codecs.clone()));
+    let mut said = small(codecs);
+    said["models"]["m"]["precision"] = "int8".into();
+    let said = planned(said);
+    let embeddings = |plan: &Plan| -> Vec<(JobKey, Precision)> {
+        let of = |job: &PlannedJob| match &job.spec {
+            Spec::Embed(embed) => Some((job.key, embed.precision)),
+            _ => None,
+        };
+        plan.jobs.iter().filter_map(of).collect()
+    };
+    let (plain, said) = (embeddings(&plain), embeddings(&said));
+    assert!(!plain.is_empty() && plain.len() == said.len());
+    for ((plain, float32), (said, int8)) in plain.iter().zip(&said) {
+        assert_eq!((float32, int8), (&Precision::Float32, &Precision::Int8));
+        assert_ne!(plain, said);
+    }
 }
 
 /// How far searches go does not enter the index that they share; lists that are too short are told.
