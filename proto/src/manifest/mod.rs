@@ -151,7 +151,8 @@ pub struct Model {
     /// Whether vectors are scaled to length 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalize: Option<bool>,
-    /// What the encoder computes its products in.
+    /// What the encoder computes its products in. `int8` is twice as fast; on the sets it was measured on it moved nDCG@10 by up
+    /// to .004 (docs/performance.md).
     #[serde(default, skip_serializing_if = "Precision::is_default")]
     pub precision: Precision,
     /// Put before every query.
