@@ -306,7 +306,7 @@ impl With for Rate {
             let start = std::time::Instant::now();
             for _ in 0..passes {
                 let Some(layer) = &layer else {
-                    std::hint::black_box(simd.run(Chain(BLOCK * inputs * outputs / CHAINS / LANES)));
+                    std::hint::black_box(simd.run(Chain(BLOCK * inputs * outputs / S::ROWS / LANES)));
                     continue;
                 };
                 let (from, to) = (Rows { values: &from, stride: stride(inputs) }, &mut to);
@@ -319,10 +319,8 @@ impl With for Rate {
     }
 }
 
-/// Sums that do not wait for one another: enough for the processor to be busy all the time.
-const CHAINS: usize = 16;
-
-/// Steps of all chains.
+/// Steps of sums that do not wait for one another: as many as a product has rows, enough for the processor to be busy all the time
+/// and few enough for its registers.
 struct Chain(usize);
 
 impl Work for Chain {
@@ -331,14 +329,14 @@ impl Work for Chain {
     #[inline(always)]
     fn work<S: Simd>(self, simd: S) -> f32 {
         let factor = simd.splat(std::hint::black_box(0.9));
-        let mut sums = [factor; CHAINS];
+        let mut sums = [factor; 12];
         for _ in 0..self.0 {
-            for sum in &mut sums {
+            for sum in &mut sums[..S::ROWS] {
                 *sum = simd.mul_add(factor, *sum, factor);
             }
         }
         let mut all = sums[0];
-        for sum in &sums[1..] {
+        for sum in &sums[1..S::ROWS] {
             all = simd.add(all, *sum);
         }
         simd.sum(all)
